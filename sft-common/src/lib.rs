@@ -1,0 +1,12 @@
+//! What both lanes share: packet parsing, header rewriting, replay windows, slot state, SRTP as the
+//! kernel needs it, and the keys and values of the forwarding maps.
+//!
+//! Nothing here allocates, does I/O, reads a clock or knows aya; every function is called by the XDP
+//! programs and by the userspace lane alike, so that the same input gives the same packets.
+#![cfg_attr(not(test), no_std)]
+#![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
+
+pub mod drops;
+pub mod maps;
+pub mod slot;
+pub mod source;

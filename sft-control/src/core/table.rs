@@ -1,0 +1,105 @@
+//! The forwarding table a conference compiles to: the one truth that lanes, CLI and metrics read.
+//!
+//! Plain data. The core makes a new [`ConferenceTable`] whenever something changes; a lane compares it
+//! with the one it has and publishes the difference.
+
+use sft_common::maps::{AUDIO_SLOTS, Kind};
+
+/// One participant's transport in one conference; a reconnection makes a new one. Never reused while
+/// the process lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct LegId(pub u32);
+
+/// A conference on this server. Never reused while the process lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct ConferenceId(pub u32);
+
+/// Everything the data plane must do for one conference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConferenceTable {
+    pub conference: ConferenceId,
+    /// Established legs, in join order.
+    pub receivers: Vec<Receiver>,
+    /// What they send, as far as it is known.
+    pub sources: Vec<Source>,
+}
+
+/// A leg as receiver: its slots. Immutable for the life of the leg.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receiver {
+    pub leg: LegId,
+    /// [`AUDIO_SLOTS`] slots, or none if the client did not ask for them.
+    pub audio: Vec<SlotStart>,
+    pub video: Vec<SlotStart>,
+}
+
+/// Where a slot's output starts: drawn at random when the leg is made (RFC 3550 section 5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlotStart {
+    /// The slot's SSRC, as announced in the offer.
+    pub ssrc: u32,
+    /// Index of the first packet sent: 1..2^15, rollover counter 0.
+    pub index: u64,
+    pub timestamp: u32,
+}
+
+/// A stream that a leg sends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    pub leg: LegId,
+    pub ssrc: u32,
+    /// CSRC that names it to receivers.
+    pub csrc: u32,
+    pub media: Media,
+    /// Video: the subscriptions. Audio: who may hear it (`slot` and `run` are 0 and mean nothing).
+    pub subscribers: Vec<Subscription>,
+}
+
+/// What kind of stream, and how its packets find a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Media {
+    /// `reserved_run`: this leg is the key generator and holds audio slot 0 under that run, whatever
+    /// its level. Others claim slots 1..[`AUDIO_SLOTS`] as they speak.
+    Audio { reserved_run: Option<u32> },
+    Video { layer: Layer },
+}
+
+impl Media {
+    pub const fn kind(self) -> Kind {
+        match self {
+            Media::Audio { .. } => Kind::Audio,
+            Media::Video { .. } => Kind::Video,
+        }
+    }
+}
+
+/// Simulcast layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layer {
+    Low,
+    High,
+}
+
+/// One receiver of one source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Subscription {
+    pub receiver: LegId,
+    /// Video: index into the receiver's video slots.
+    pub slot: u8,
+    /// Video: grows with every new subscription of the slot; a packet of an older run than the slot's
+    /// is superseded. At least 1.
+    pub run: u32,
+    /// The slot switches to this run only at the start of a key frame, if the source marks them.
+    pub from_keyframe: bool,
+}
+
+/// Who holds the audio slots of a conference; index 0 is the key generator's and not used here.
+pub type Speakers = [Option<Speaker>; AUDIO_SLOTS];
+
+/// Holder of an audio slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Speaker {
+    pub leg: LegId,
+    pub run: u32,
+}

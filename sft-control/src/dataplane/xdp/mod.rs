@@ -1,0 +1,1 @@
+//! The kernel lane. (in work)

@@ -1,0 +1,56 @@
+//! Offers as clients need them and a strict parser for their answers (sft-protocol.md 5).
+//!
+//! Text in, values out and back: no state, no sockets.
+
+use std::net::SocketAddr;
+
+/// What the core decides about an offer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfferSpec {
+    /// Offer `rid`/`simulcast` lines (sft-protocol.md 3.8).
+    pub simulcast: bool,
+    /// SSRCs of the audio slots; 0 or 5.
+    pub audio_slots: Vec<u32>,
+    /// SSRCs of the video slots; at most 32.
+    pub video_slots: Vec<u32>,
+    /// SSRC announced on the main video m-line: ours, as sender of RTCP.
+    pub local_video_ssrc: u32,
+}
+
+/// What the transport adds to an offer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransportParameters {
+    pub ufrag: String,
+    pub password: String,
+    /// SHA-256 of our certificate.
+    pub fingerprint: [u8; 32],
+    /// Advertised host candidates, best first.
+    pub candidates: Vec<SocketAddr>,
+}
+
+/// DTLS role that the answer chose for the client (RFC 8842).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setup {
+    /// The client is the DTLS client.
+    Active,
+    /// The client is the DTLS server.
+    Passive,
+}
+
+/// What an answer says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub ufrag: String,
+    pub password: String,
+    pub fingerprint: [u8; 32],
+    pub setup: Setup,
+    /// UDP candidates of component 1 with an address we can parse.
+    pub candidates: Vec<SocketAddr>,
+    pub ice_lite: bool,
+    /// The SSRC of the client's audio.
+    pub audio_ssrc: Option<u32>,
+    /// Legacy clients: the SSRC of their one video stream.
+    pub video_ssrc: Option<u32>,
+    /// The `a=tool:` line, for the log.
+    pub tool: Option<String>,
+}
