@@ -1,1 +1,71 @@
-fn main() {}
+//! Every developer command, as `cargo xtask <command>`.
+//!
+//! No dependencies: this must be running seconds after a clone. It starts other programs and reports; it
+//! holds no logic of the server.
+#![allow(clippy::print_stdout, reason = "results go to standard output, progress to standard error")]
+
+mod build;
+mod e2e;
+mod linker;
+mod lint;
+mod object;
+mod packages;
+mod process;
+mod report;
+mod test;
+mod toolchain;
+
+use std::{env, process::ExitCode};
+
+use process::{Result, cargo, progress, run};
+
+const USAGE: &str = "\
+usage: cargo xtask <command>
+
+  build           the BPF object, then target/release/sft with it inside
+  build-ebpf      the BPF object alone
+  run [ARGS]      build, then `sft serve ARGS`
+  test [FILTER]   every test whose name contains FILTER: unit, property, kernel, end to end
+  lint            formatting, clippy on both halves, documentation
+  load ARGS       the load client (`cargo xtask load --help`)
+  bench ARGS      measurements (`cargo xtask bench --help`)
+  doctor          what this machine has and lacks";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let (name, rest) = arguments.split_first().map_or(("", &[][..]), |(name, rest)| (name.as_str(), rest));
+    match dispatch(name, rest) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            progress(format_args!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// `false` means that the command did its work and found failures.
+fn dispatch(name: &str, arguments: &[String]) -> Result<bool> {
+    match name {
+        "build" => build::build().map(|_| true),
+        "build-ebpf" => build::build_ebpf().map(|_| true),
+        "run" => build::serve(arguments).map(|()| true),
+        "test" => test::test(arguments.first().map(String::as_str)),
+        "lint" => lint::lint().map(|()| true),
+        "load" => release("sft-load", arguments),
+        "bench" => release("sft-bench", arguments),
+        "doctor" => build::doctor().map(|()| true),
+        _ => {
+            eprintln!("{USAGE}");
+            Ok(false)
+        }
+    }
+}
+
+/// Builds and runs one of the developer tools.
+fn release(package: &str, arguments: &[String]) -> Result<bool> {
+    let object = build::build_ebpf_if_possible()?;
+    let mut cargo = cargo();
+    cargo.args(["run", "--release", "--package", package, "--"]).args(arguments);
+    run(build::with_object(&mut cargo, object.as_deref())).map(|()| true)
+}

@@ -1,0 +1,264 @@
+//! End-to-end scenarios: real calling clients, or the load client, against `sft serve` across a veth pair.
+//!
+//! Namespaces, server and clients of a scenario live here; what a call must look like is judged by the
+//! clients themselves (`sft-control/tests/e2e`, `sft-load`).
+
+mod network;
+mod server;
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use self::{
+    network::{Network, PinDirectory, SERVER_ADDRESS},
+    server::{HTTP_PORT, METRICS_PORT, Server, Setup, User},
+};
+use crate::{
+    packages,
+    process::{Failure, Result, command, find, is_root, progress, root, run},
+    report::{Outcome, Report},
+};
+
+/// Who joins the conference.
+enum Clients {
+    /// Wire's calling library in Chromium, with further arguments for the harness.
+    Browsers(&'static [&'static str]),
+    /// `sft-load`, with further arguments.
+    Load(&'static [&'static str]),
+}
+
+struct Scenario {
+    name: &'static str,
+    dataplane: &'static str,
+    user: User,
+    clients: Clients,
+}
+
+const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "browsers_proteus_video",
+        dataplane: "xdp",
+        user: User::Root,
+        clients: Clients::Browsers(&["--lane", "kernel", "--video"]),
+    },
+    Scenario {
+        name: "browsers_mls_leave",
+        dataplane: "xdp",
+        user: User::Root,
+        clients: Clients::Browsers(&["--lane", "kernel", "--video", "--mls", "--leave"]),
+    },
+    Scenario {
+        name: "browsers_server_crash",
+        dataplane: "xdp",
+        user: User::Root,
+        clients: Clients::Browsers(&["--lane", "kernel", "--video", "--restart"]),
+    },
+    Scenario {
+        name: "browsers_userspace",
+        dataplane: "userspace",
+        user: User::Root,
+        clients: Clients::Browsers(&["--lane", "user", "--video"]),
+    },
+    Scenario {
+        name: "browsers_unprivileged_server",
+        dataplane: "auto",
+        user: User::Nobody,
+        clients: Clients::Browsers(&["--lane", "user", "--video"]),
+    },
+    Scenario {
+        name: "load_kernel",
+        dataplane: "xdp",
+        user: User::Root,
+        clients: Clients::Load(&["--legs", "20", "--talkers", "5", "--video", "--seconds", "10"]),
+    },
+    Scenario {
+        name: "load_kernel_counter_mode",
+        dataplane: "xdp",
+        user: User::Root,
+        clients: Clients::Load(&[
+            "--legs",
+            "6",
+            "--talkers",
+            "3",
+            "--video",
+            "--seconds",
+            "6",
+            "--profile",
+            "cm",
+        ]),
+    },
+    Scenario {
+        name: "load_userspace",
+        dataplane: "userspace",
+        user: User::Root,
+        clients: Clients::Load(&["--legs", "20", "--talkers", "5", "--video", "--seconds", "10"]),
+    },
+];
+
+/// Programs that the scenarios start, with the Debian packages that have them.
+const PROGRAMS: [(&str, &str); 7] = [
+    ("ip", "iproute2"),
+    ("ethtool", "ethtool"),
+    ("nsenter", "util-linux"),
+    ("setpriv", "util-linux"),
+    ("chromium", "chromium"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
+];
+
+/// Names of the scenarios that a filter selects.
+pub(crate) fn selected(filter: Option<&str>) -> Vec<&'static str> {
+    SCENARIOS
+        .iter()
+        .map(|scenario| scenario.name)
+        .filter(|name| filter.is_none_or(|text| name.contains(text)))
+        .collect()
+}
+
+/// Runs the scenarios of these names with the release binaries; all are skipped where they cannot run.
+pub(crate) fn run_scenarios(names: &[&'static str]) -> Report {
+    let mut report = Report::new("end to end");
+    if !is_root() {
+        report.skip_all(names, "network namespaces need root");
+        return report;
+    }
+    match Bench::prepare() {
+        Ok(bench) => {
+            for scenario in SCENARIOS.iter().filter(|scenario| names.contains(&scenario.name)) {
+                progress(format_args!("scenario {}", scenario.name));
+                report.add(scenario.name, bench.run(scenario).into());
+            }
+        }
+        Err(error) => {
+            progress(&error);
+            report.fail_all(names);
+        }
+    }
+    report
+}
+
+impl From<Result<()>> for Outcome {
+    fn from(result: Result<()>) -> Self {
+        match result {
+            Ok(()) => Self::Passed,
+            Err(error) => {
+                progress(format_args!("FAILED: {error}"));
+                Self::Failed
+            }
+        }
+    }
+}
+
+/// What all scenarios share.
+struct Bench {
+    network: Network,
+    pins: PinDirectory,
+    /// The calling library and our harness, installed.
+    harness: PathBuf,
+    /// Readable by every user, unlike perhaps the repository. Holds a copy of the server's binary.
+    scratch: PathBuf,
+}
+
+impl Bench {
+    fn prepare() -> Result<Self> {
+        for (program, package) in PROGRAMS {
+            if find(program).is_none() {
+                packages::install(&[package])?;
+            }
+        }
+        let harness = install_harness()?;
+        let scratch = std::env::temp_dir().join(format!("sft-test-{}", std::process::id()));
+        fs::create_dir_all(&scratch).map_err(Failure::io(scratch.display()))?;
+        let program = root().join("target/release/sft");
+        fs::copy(&program, scratch.join("sft")).map_err(Failure::io(program.display()))?;
+        Ok(Self { network: Network::create()?, pins: PinDirectory::mount()?, harness, scratch })
+    }
+
+    fn run(&self, scenario: &Scenario) -> Result<()> {
+        let program = self.scratch.join("sft");
+        let mut server = Server::start(Setup {
+            network: &self.network,
+            program: &program,
+            directory: self.scratch.join(scenario.name),
+            pins: self.pins.of(scenario.name),
+            dataplane: scenario.dataplane,
+            user: scenario.user,
+        })?;
+        let result = self.follow(self.clients(scenario), &mut server);
+        if result.is_err() {
+            show_end_of(&server.log_file());
+        }
+        result
+    }
+
+    fn clients(&self, scenario: &Scenario) -> Command {
+        let url = format!("http://{SERVER_ADDRESS}:{HTTP_PORT}");
+        let mut command = self.network.in_client();
+        match scenario.clients {
+            Clients::Browsers(arguments) => {
+                command.arg("node").arg(self.harness.join("call.mjs")).args(["--sft", &url]);
+                command.arg("--metrics").arg(format!("http://{SERVER_ADDRESS}:{METRICS_PORT}/metrics"));
+                command.arg("--output").arg(root().join("target/e2e/results").join(scenario.name));
+                command.args(arguments);
+            }
+            Clients::Load(arguments) => {
+                command.arg(root().join("target/release/sft-load")).args(["--url", &url]).args(arguments);
+            }
+        }
+        command
+    }
+
+    /// Waits for the clients' verdict. The line `restart` on their standard output asks for a crash of the
+    /// server; other lines are shown.
+    fn follow(&self, mut clients: Command, server: &mut Server<'_>) -> Result<()> {
+        let mut child =
+            clients.stdout(Stdio::piped()).spawn().map_err(Failure::io("starting the clients"))?;
+        let lines = child.stdout.take().map(|pipe| BufReader::new(pipe).lines()).into_iter().flatten();
+        for line in lines {
+            match line.map_err(Failure::io("reading the clients' output"))?.as_str() {
+                "restart" => server.crash_and_restart()?,
+                line => eprintln!("{line}"),
+            }
+        }
+        let status = child.wait().map_err(Failure::io("waiting for the clients"))?;
+        if status.success() { Ok(()) } else { Err(Failure::new(format!("the clients' verdict: {status}"))) }
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        // Only copies are in there; what cannot be removed now is removed with the temporary directory.
+        drop(fs::remove_dir_all(&self.scratch));
+    }
+}
+
+/// Copies the harness to `target/e2e` and installs the calling library next to it, once per lock file.
+fn install_harness() -> Result<PathBuf> {
+    let source = root().join("sft-control/tests/e2e");
+    let target = root().join("target/e2e/harness");
+    fs::create_dir_all(&target).map_err(Failure::io(target.display()))?;
+    let lock = |directory: &Path| fs::read(directory.join("package-lock.json")).ok();
+    let current = target.join("node_modules/@wireapp/avs").is_dir() && lock(&source) == lock(&target);
+    run(command("cp").arg("--recursive").arg(source.join(".")).arg(&target))?;
+    if !current {
+        progress("fetching the calling library from the npm registry");
+        run(command("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&target))?;
+    }
+    Ok(target)
+}
+
+/// The last lines of the server's log, where a failure usually explains itself.
+fn show_end_of(log: &Path) {
+    const LINES: usize = 40;
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    eprintln!("--- end of {}", log.display());
+    for line in &lines[lines.len().saturating_sub(LINES)..] {
+        eprintln!("{line}");
+    }
+    eprintln!("---");
+}

@@ -1,0 +1,108 @@
+//! Two network namespaces joined by a veth pair: the server's and the clients'. All traffic stays inside.
+
+use std::{fs, path::PathBuf, process::Command};
+
+use crate::process::{Failure, Result, command, output, run};
+
+/// Address of the server (documentation range, RFC 5737).
+pub(crate) const SERVER_ADDRESS: &str = "198.51.100.1";
+const CLIENT_ADDRESS: &str = "198.51.100.2";
+pub(crate) const SERVER_INTERFACE: &str = "sft0";
+const CLIENT_INTERFACE: &str = "client0";
+
+/// Removed with everything in it when dropped.
+pub(crate) struct Network {
+    server: String,
+    client: String,
+}
+
+impl Network {
+    /// Makes both namespaces; their names contain our process id, so parallel runs do not meet.
+    pub(crate) fn create() -> Result<Self> {
+        let id = std::process::id();
+        let network =
+            Self { server: format!("sft-test-{id}-server"), client: format!("sft-test-{id}-client") };
+        for name in [&network.server, &network.client] {
+            ip(&["netns", "add", name])?;
+            ip(&["-n", name, "link", "set", "lo", "up"])?;
+        }
+        let (server, client) = (network.server.as_str(), network.client.as_str());
+        ip(&[
+            "-n",
+            server,
+            "link",
+            "add",
+            SERVER_INTERFACE,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            CLIENT_INTERFACE,
+            "netns",
+            client,
+        ])?;
+        for (name, interface, address) in
+            [(server, SERVER_INTERFACE, SERVER_ADDRESS), (client, CLIENT_INTERFACE, CLIENT_ADDRESS)]
+        {
+            ip(&["-n", name, "addr", "add", &format!("{address}/24"), "dev", interface])?;
+            ip(&["-n", name, "link", "set", interface, "up"])?;
+            // A veth peer takes frames sent by XDP only while it polls, and GRO makes it poll.
+            run(network.enter(name).args(["ethtool", "-K", interface, "gro", "on"]))?;
+        }
+        Ok(network)
+    }
+
+    /// A command inside the server's namespace.
+    pub(crate) fn in_server(&self) -> Command {
+        self.enter(&self.server)
+    }
+
+    /// A command inside the clients' namespace.
+    pub(crate) fn in_client(&self) -> Command {
+        self.enter(&self.client)
+    }
+
+    /// `nsenter` changes the network only; `ip netns exec` would also hide `/sys/fs/bpf`.
+    fn enter(&self, name: &str) -> Command {
+        let mut nsenter = command("nsenter");
+        nsenter.arg(format!("--net=/run/netns/{name}"));
+        nsenter
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        for name in [&self.server, &self.client] {
+            output(command("ip").args(["netns", "del", name]));
+        }
+    }
+}
+
+fn ip(arguments: &[&str]) -> Result<()> {
+    run(command("ip").args(arguments))
+}
+
+/// A directory on a BPF file system of our own, where the server pins its maps; unmounted when dropped.
+pub(crate) struct PinDirectory(PathBuf);
+
+impl PinDirectory {
+    pub(crate) fn mount() -> Result<Self> {
+        let path = PathBuf::from(format!("/run/sft-test-{}", std::process::id()));
+        fs::create_dir_all(&path).map_err(Failure::io(path.display()))?;
+        run(command("mount").args(["-t", "bpf", "bpf"]).arg(&path))?;
+        Ok(Self(path))
+    }
+
+    /// The pin directory of one scenario.
+    pub(crate) fn of(&self, scenario: &str) -> PathBuf {
+        self.0.join(scenario)
+    }
+}
+
+impl Drop for PinDirectory {
+    fn drop(&mut self) {
+        output(command("umount").arg(&self.0));
+        // What is left if this fails is an empty directory below /run.
+        drop(fs::remove_dir(&self.0));
+    }
+}

@@ -1,0 +1,110 @@
+//! The server under test: `target/release/sft serve` in its namespace, killed when dropped.
+
+use std::{
+    fs::{self, OpenOptions},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use super::network::{Network, SERVER_ADDRESS, SERVER_INTERFACE};
+use crate::process::{Failure, Result, output};
+
+pub(crate) const HTTP_PORT: u16 = 8585;
+pub(crate) const METRICS_PORT: u16 = 49090;
+
+/// Which user the server runs as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum User {
+    Root,
+    /// `nobody`, without any capability.
+    Nobody,
+}
+
+/// How to start the server of one scenario.
+pub(crate) struct Setup<'a> {
+    pub(crate) network: &'a Network,
+    /// The binary.
+    pub(crate) program: &'a Path,
+    /// Where the log and the control socket go; every user may write there.
+    pub(crate) directory: PathBuf,
+    pub(crate) pins: PathBuf,
+    pub(crate) dataplane: &'static str,
+    pub(crate) user: User,
+}
+
+pub(crate) struct Server<'a> {
+    setup: Setup<'a>,
+    child: Child,
+}
+
+impl<'a> Server<'a> {
+    pub(crate) fn start(setup: Setup<'a>) -> Result<Self> {
+        fs::create_dir_all(&setup.directory).map_err(Failure::io(setup.directory.display()))?;
+        let everybody = fs::Permissions::from_mode(0o777);
+        fs::set_permissions(&setup.directory, everybody).map_err(Failure::io(setup.directory.display()))?;
+        let child = setup.spawn()?;
+        Ok(Self { setup, child })
+    }
+
+    /// Kills the server as a crash would, without a chance to clean up, and starts it again.
+    pub(crate) fn crash_and_restart(&mut self) -> Result<()> {
+        self.kill()?;
+        self.child = self.setup.spawn()?;
+        Ok(())
+    }
+
+    pub(crate) fn log_file(&self) -> PathBuf {
+        self.setup.log_file()
+    }
+
+    fn kill(&mut self) -> Result<()> {
+        self.child
+            .kill()
+            .and_then(|()| self.child.wait())
+            .map(drop)
+            .map_err(Failure::io("killing the server"))
+    }
+}
+
+impl Setup<'_> {
+    fn log_file(&self) -> PathBuf {
+        self.directory.join("sft.log")
+    }
+
+    fn spawn(&self) -> Result<Child> {
+        let log = OpenOptions::new().create(true).append(true).open(self.log_file());
+        let log = log.map_err(Failure::io(self.log_file().display()))?;
+        let errors = log.try_clone().map_err(Failure::io("sharing the log file"))?;
+        let mut command = self.command();
+        command.stdin(Stdio::null()).stdout(log).stderr(errors);
+        command.spawn().map_err(Failure::io(self.program.display()))
+    }
+
+    fn command(&self) -> Command {
+        let mut command = self.network.in_server();
+        if self.user == User::Nobody {
+            command.args(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]);
+            command.args(["--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"]);
+        }
+        command.arg(self.program).arg("serve");
+        command.arg("--http").arg(format!("{SERVER_ADDRESS}:{HTTP_PORT}"));
+        command.arg("--metrics").arg(format!("{SERVER_ADDRESS}:{METRICS_PORT}"));
+        command.arg("--public-url").arg(format!("http://{SERVER_ADDRESS}:{HTTP_PORT}"));
+        command.arg("--control").arg(self.directory.join("control.sock"));
+        command.args(["--media-addr", SERVER_ADDRESS, "--interface", SERVER_INTERFACE]);
+        command.args(["--dataplane", self.dataplane]).arg("--pin-dir").arg(&self.pins);
+        command
+    }
+}
+
+impl Drop for Server<'_> {
+    fn drop(&mut self) {
+        // The server may have ended by itself; then there is nothing to kill.
+        drop(self.kill());
+        if self.setup.user == User::Root {
+            let mut detach = self.setup.network.in_server();
+            output(detach.arg(self.setup.program).args(["detach", "--pin-dir"]).arg(&self.setup.pins));
+        }
+    }
+}
