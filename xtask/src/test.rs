@@ -23,7 +23,12 @@ pub(crate) fn test(filter: Option<&str>) -> Result<bool> {
     let object = build::build_ebpf_if_possible()?;
     let mut reports = vec![workspace(filter, object.as_deref())?, documentation(filter, object.as_deref())?];
     let scenarios = e2e::selected(filter);
-    if !scenarios.is_empty() {
+    if !build::has_server() {
+        progress(format_args!(
+            "skipped: {} end-to-end scenarios, this tree has no server yet",
+            scenarios.len()
+        ));
+    } else if !scenarios.is_empty() {
         if is_root() {
             build::build_release(
                 &["--package", "sft-control", "--package", "sft-load", "--bins"],

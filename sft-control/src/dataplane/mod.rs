@@ -9,9 +9,6 @@ use sft_common::{drops::DropReason, maps::Profile};
 
 use crate::core::table::{ConferenceId, ConferenceTable, Layer, LegId, Speaker, Speakers};
 
-pub mod user;
-pub mod xdp;
-
 /// An address pair that ICE has validated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tuple {
@@ -138,7 +135,13 @@ pub trait Lane {
     /// Who holds the audio slots.
     fn speakers(&self, conference: ConferenceId) -> Speakers;
     /// Give audio slot `slot` to `next` if `holder` still holds it (None = free it / it is free).
-    fn replace_speaker(&mut self, conference: ConferenceId, slot: u8, holder: Option<Speaker>, next: Option<LegId>) -> bool;
+    fn replace_speaker(
+        &mut self,
+        conference: ConferenceId,
+        slot: u8,
+        holder: Option<Speaker>,
+        next: Option<LegId>,
+    ) -> bool;
     /// All sources of a conference.
     fn sources(&self, conference: ConferenceId) -> Vec<SourceReading>;
     /// All slots of a conference.

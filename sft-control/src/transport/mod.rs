@@ -1,4 +1,4 @@
-//! One WebRTC transport per leg, on str0m: ICE, DTLS, SCTP and the data channel. (in work)
+//! One WebRTC transport per leg: ICE, DTLS, SCTP and the data channel.
 //!
 //! Sans-IO: datagrams in, datagrams and events out, the clock passed in. SRTP keys are taken out of the
 //! handshake for the lanes and RTCP; str0m never sees media.
@@ -11,7 +11,11 @@ use crate::dataplane::{LegKeys, SessionKey, Tuple};
 #[derive(Debug)]
 pub enum TransportEvent {
     /// Send this datagram from our socket at `local`.
-    Transmit { local: SocketAddr, remote: SocketAddr, data: Vec<u8> },
+    Transmit {
+        local: SocketAddr,
+        remote: SocketAddr,
+        data: Vec<u8>,
+    },
     /// DTLS is done up to the keys: install them before the last flight leaves.
     Keys(Box<TransportKeys>),
     /// ICE validated this pair: accept media from it.

@@ -1,1 +1,0 @@
-//! The userspace lane. (in work)
