@@ -5,6 +5,7 @@
 //! programs and by the userspace lane alike, so that the same input gives the same packets.
 #![cfg_attr(not(test), no_std)]
 
+pub mod checksum;
 pub mod demux;
 pub mod drops;
 pub mod extension;
@@ -13,6 +14,7 @@ pub mod index;
 pub mod maps;
 pub mod packet;
 pub mod replay;
+pub mod rewrite;
 pub mod rtp;
 pub mod slot;
 pub mod source;
