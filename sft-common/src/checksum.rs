@@ -1,71 +1,58 @@
-//! Internet checksums (RFC 1071) of the headers that copies get.
+//! The Internet checksum (RFC 1071).
 //!
-//! Sums are of native-endian words, which is right for either byte order as long as the result is stored
-//! as it is (RFC 1071 section 2 (B)).
+//! Sums are of native words over the bytes as they lie in the packet: ones' complement arithmetic does
+//! not care about byte order as long as the result is stored the way the words were loaded.
 
-use crate::{frame, maps::PathRecord};
-
-/// Protocol number of UDP.
-const UDP: u8 = 17;
-
-/// Adds bytes at an even offset of the checksummed data to a sum that is not folded yet.
+/// Adds a word to a sum, carry included.
 #[inline(always)]
-pub fn add<const N: usize>(mut sum: u64, bytes: &[u8; N]) -> u64 {
-    let mut i = 0;
-    while i + 1 < N {
-        sum += u16::from_ne_bytes([bytes[i], bytes[i + 1]]) as u64;
-        i += 2;
+pub const fn add(sum: u64, word: u64) -> u64 {
+    let (sum, carry) = sum.overflowing_add(word);
+    // After an overflow the sum is at most 2^64 - 2.
+    sum.wrapping_add(carry as u64)
+}
+
+/// Adds 4 bytes that start at an even offset.
+#[inline(always)]
+pub const fn add4(sum: u64, bytes: [u8; 4]) -> u64 {
+    add(sum, u32::from_ne_bytes(bytes) as u64)
+}
+
+/// Adds 16 bytes that start at an even offset.
+#[inline(always)]
+pub const fn add16(sum: u64, b: [u8; 16]) -> u64 {
+    let first = u64::from_ne_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]);
+    let second = u64::from_ne_bytes([b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]]);
+    add(add(sum, first), second)
+}
+
+/// Adds bytes that start at an even offset; for those who hold them as a slice.
+pub fn add_bytes(mut sum: u64, bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<8>();
+    for word in words {
+        sum = add(sum, u64::from_ne_bytes(*word));
     }
-    if N % 2 == 1 {
-        sum += u16::from_ne_bytes([bytes[N - 1], 0]) as u64;
+    let mut last = [0; 8];
+    for (to, from) in last.iter_mut().zip(rest) {
+        *to = *from;
     }
-    sum
+    add(sum, u64::from_ne_bytes(last))
 }
 
-/// Folds a sum into 16 bits.
+/// The 16-bit complement of a sum, as the bytes of a checksum field.
 #[inline(always)]
-pub const fn fold(sum: u64) -> u16 {
-    let sum = (sum >> 32) + (sum & 0xffff_ffff);
-    let sum = (sum >> 32) + (sum & 0xffff_ffff);
-    let sum = (sum >> 16) + (sum & 0xffff);
-    let sum = (sum >> 16) + (sum & 0xffff);
-    ((sum >> 16) + (sum & 0xffff)) as u16
+pub const fn finish(sum: u64) -> [u8; 2] {
+    let sum = (sum & 0xffff_ffff) + (sum >> 32);
+    let sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
+    let sum = (sum & 0xffff) + (sum >> 16);
+    let sum = (sum & 0xffff) + (sum >> 16);
+    (!(sum as u16)).to_ne_bytes()
 }
 
-/// Sum of the pseudo-header (RFC 768; RFC 8200 section 8.1) and the UDP header of a copy.
-/// `length` is that of UDP header and payload.
+/// [`finish`] for UDP, where 0 would mean that there is no checksum (RFC 768, RFC 8200 section 8.1).
 #[inline(always)]
-pub fn pseudo_header(path: &PathRecord, length: u16) -> u64 {
-    let ports = [path.local_port[0], path.local_port[1], path.remote_port[0], path.remote_port[1]];
-    let length = length.to_be_bytes();
-    let mut sum = add(add(0, &ports), &[0, UDP]);
-    // Once in the pseudo-header, once in the UDP header.
-    sum = add(add(sum, &length), &length);
-    if path.family == 4 {
-        add(add(sum, &last_four(&path.local)), &last_four(&path.remote))
-    } else {
-        add(add(sum, &path.local), &path.remote)
+pub const fn finish_udp(sum: u64) -> [u8; 2] {
+    match finish(sum) {
+        [0, 0] => [0xff, 0xff],
+        checksum => checksum,
     }
-}
-
-/// The UDP checksum field for a sum over pseudo-header, UDP header and payload; never 0, which would mean
-/// "none" (RFC 768).
-#[inline(always)]
-pub const fn udp_field(sum: u64) -> [u8; 2] {
-    match !fold(sum) {
-        0 => [0xff, 0xff],
-        checksum => checksum.to_ne_bytes(),
-    }
-}
-
-/// The checksum field of an IPv4 header whose own field is zero.
-#[inline(always)]
-pub fn ipv4_field(header: &[u8; frame::IPV4]) -> [u8; 2] {
-    (!fold(add(0, header))).to_ne_bytes()
-}
-
-/// The IPv4 address in a mapped one.
-#[inline(always)]
-pub const fn last_four(address: &[u8; 16]) -> [u8; 4] {
-    [address[12], address[13], address[14], address[15]]
 }

@@ -4,11 +4,14 @@
 //! Nothing here allocates, does I/O, reads a clock or knows aya; every function is called by the XDP
 //! programs and by the userspace lane alike, so that the same input gives the same packets.
 #![cfg_attr(not(test), no_std)]
+#![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
 pub mod checksum;
+pub mod decision;
 pub mod demux;
 pub mod drops;
 pub mod extension;
+pub mod flight;
 pub mod frame;
 pub mod index;
 pub mod maps;

@@ -1,19 +1,19 @@
-//! Bounds-checked access to a packet, the same for a slice and for an XDP frame.
+//! Access to a packet's bytes, whoever holds them: a slice here, the frame of an XDP program there.
 //!
-//! Parsers are written against [`Bytes`] so that the kernel and userspace run one text. Nothing here
-//! interprets what it reads.
+//! Nothing but bounds-checked loads of constant size: that is all the verifier accepts.
 
-/// A run of bytes that can only be read where it exists.
+/// Bytes that can be read at an offset which is only known at run time.
 pub trait Bytes {
     /// Number of bytes.
     fn len(&self) -> usize;
 
-    /// Whether there are none.
+    /// `true` if there is no byte at all.
+    #[inline(always)]
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The `N` bytes at `offset`, or `None` if they reach past the end.
+    /// The `N` bytes from `offset` on; `None` if fewer are left.
     fn load<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
 }
 

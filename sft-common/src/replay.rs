@@ -1,74 +1,84 @@
-//! The replay window of a source (RFC 3711 section 3.3.2): which of the last packets were seen.
+//! The replay window (RFC 3711 section 3.3.2): every index is let in once.
 //!
-//! A ring of bit words (the scheme of RFC 6479): moving the window clears whole words and shifts
-//! nothing, so a step costs the same for a window of any size.
+//! A ring of bits by index, in words as RFC 6479 does it, but cleared bit by bit, so that the window is
+//! exactly [`WINDOW`] wide. The highest index is kept by the owner.
 
 use crate::drops::DropReason;
 
-/// Words of the ring: the window, rounded up to the next power of two behind it.
-const RING: usize = 32;
-/// Packets behind the highest that can still be told from replays.
+/// Indices the window remembers: the highest one and the [`WINDOW`] - 1 before it.
 pub const WINDOW: u64 = 1024;
+const WORDS: usize = WINDOW as usize / 64;
 
-/// Which indices were seen. The highest index lives with the source.
+const _: () = assert!(WORDS.is_power_of_two());
+
+/// Which of the last [`WINDOW`] indices were seen.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReplayWindow {
-    words: [u64; RING],
-}
-
-const _: () = assert!(RING.is_power_of_two() && RING as u64 * 64 >= WINDOW + 64);
-
-#[inline(always)]
-const fn place(index: u64) -> (usize, u64) {
-    ((index >> 6) as usize & (RING - 1), 1 << (index & 63))
+    /// Bit `index % 64` of word `index / 64 % 16`; bits of indices outside the window mean nothing
+    /// until the window reaches them, which clears them.
+    words: [u64; WORDS],
 }
 
 impl ReplayWindow {
-    /// Whether a packet may still be taken.
+    /// May a packet with this index come in, when `highest` is the highest so far?
     ///
     /// # Errors
-    /// [`DropReason::Replay`] if it was seen, [`DropReason::TooOld`] if the window has moved on.
+    /// `TooOld` if the index is below the window, `Replay` if it was seen.
     #[inline(always)]
-    pub const fn check(&self, index: u64, highest: Option<u64>) -> Result<(), DropReason> {
-        let Some(highest) = highest else { return Ok(()) };
+    pub const fn check(&self, index: u64, highest: u64) -> Result<(), DropReason> {
         if index > highest {
             return Ok(());
         }
         if highest - index >= WINDOW {
             return Err(DropReason::TooOld);
         }
-        let (word, bit) = place(index);
-        if self.words[word] & bit != 0 { Err(DropReason::Replay) } else { Ok(()) }
+        if self.words[word(index)] & bit(index) != 0 {
+            return Err(DropReason::Replay);
+        }
+        Ok(())
     }
 
-    /// Marks a packet as seen and returns the new highest index. The packet has been checked.
+    /// Marks an index that [`check`](Self::check) let in; `highest` is the highest before it.
     #[inline(always)]
-    pub fn mark(&mut self, index: u64, highest: Option<u64>) -> u64 {
-        let next = match highest {
-            Some(highest) if index <= highest => highest,
-            Some(highest) => {
-                self.clear_between(highest, index);
-                index
-            }
-            None => index,
-        };
-        let (word, bit) = place(index);
-        self.words[word] |= bit;
-        next
+    pub const fn mark(&mut self, index: u64, highest: u64) {
+        if index > highest {
+            self.clear(highest + 1, index);
+        }
+        self.words[word(index)] |= bit(index);
     }
 
-    /// Clears the words that the window enters when it moves from `from` up to `to`.
+    /// Forgets what the bits of `first..=last` said about indices one or more rounds ago.
     #[inline(always)]
-    fn clear_between(&mut self, from: u64, to: u64) {
-        let steps = (to >> 6) - (from >> 6);
-        let mut step = 1;
-        while step <= RING {
-            if step as u64 > steps {
-                break;
+    const fn clear(&mut self, first: u64, last: u64) {
+        if last - first >= WINDOW {
+            self.words = [0; WORDS];
+            return;
+        }
+        let mut at = first / 64;
+        let mut steps = 0;
+        // WINDOW bits touch at most one word more than they fill.
+        while steps <= WORDS && at <= last / 64 {
+            let mut mask = u64::MAX;
+            if at == first / 64 {
+                mask <<= first % 64;
             }
-            self.words[((from >> 6) as usize + step) & (RING - 1)] = 0;
-            step += 1;
+            if at == last / 64 {
+                mask &= u64::MAX >> (63 - last % 64);
+            }
+            self.words[at as usize & (WORDS - 1)] &= !mask;
+            at += 1;
+            steps += 1;
         }
     }
+}
+
+#[inline(always)]
+const fn word(index: u64) -> usize {
+    (index / 64) as usize & (WORDS - 1)
+}
+
+#[inline(always)]
+const fn bit(index: u64) -> u64 {
+    1 << (index % 64)
 }

@@ -1,72 +1,110 @@
-//! Who holds the audio slots of a conference, as far as a single packet may decide it: a source that
-//! speaks takes a free slot, and never displaces anybody.
-//!
-//! The cells are those of [`crate::maps::SpeakerCells`]; ranking and displacement are the core's.
+//! Audio slots 1 to 4 of a conference: a source that speaks takes a free one and never displaces
+//! anybody. Who should give way is the control plane's business.
 
 use crate::{drops::DropReason, maps::AUDIO_SLOTS};
 
-/// Access to the cells of one conference, atomic per cell.
+/// The cells of one conference; see [`crate::maps::SpeakerCells`].
 pub trait SpeakerStore {
-    /// Reads cell `slot`.
-    fn load(&self, slot: usize) -> u64;
-    /// Writes `to` if the cell still holds `from`; says whether it did.
-    fn exchange(&self, slot: usize, from: u64, to: u64) -> bool;
+    /// Cell `i`, below [`AUDIO_SLOTS`].
+    fn load(&self, i: usize) -> u64;
+    /// Sets cell `i` to `to` if it is `from`. Sequentially consistent with all other accesses.
+    fn exchange(&self, i: usize, from: u64, to: u64) -> bool;
 }
 
-/// A held slot.
+/// An audio slot that a source holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// 1..[`AUDIO_SLOTS`].
+pub struct Claim {
+    /// 1 to [`AUDIO_SLOTS`] - 1.
     pub slot: u8,
     pub run: u32,
 }
 
-/// The cell's holder, as a source number.
+/// The slot that this source holds, or a free one that it holds from now on; the lowest of several.
+///
+/// # Errors
+/// `NoAudioSlot` if others hold them all.
 #[inline(always)]
-pub const fn holder(cell: u64) -> Option<u32> {
-    (cell as u32).checked_sub(1)
+pub fn find_or_claim(cells: &impl SpeakerStore, source: u32) -> Result<Claim, DropReason> {
+    if let Some(held) = find(cells, source) {
+        return Ok(held);
+    }
+    let mut i = 1;
+    while i < AUDIO_SLOTS {
+        let cell = cells.load(i);
+        if holder(cell) == FREE && cells.exchange(i, cell, claimed(cell, source)) {
+            return settle(cells, source);
+        }
+        i += 1;
+    }
+    // Whoever came first may have claimed for this source, on another CPU.
+    find(cells, source).ok_or(DropReason::NoAudioSlot)
 }
 
-/// The cell's run.
+/// Two CPUs with packets of one source may claim a slot each. Both look again after claiming, so at
+/// least one of them sees both claims and gives the higher one back.
+#[inline(always)]
+fn settle(cells: &impl SpeakerStore, source: u32) -> Result<Claim, DropReason> {
+    let mut lowest = None;
+    let mut i = 1;
+    while i < AUDIO_SLOTS {
+        let cell = cells.load(i);
+        if holder(cell) == holder_of(source) {
+            if lowest.is_none() {
+                lowest = Some(Claim { slot: i as u8, run: run(cell) });
+            } else {
+                cells.exchange(i, cell, freed(cell));
+            }
+        }
+        i += 1;
+    }
+    lowest.ok_or(DropReason::NoAudioSlot)
+}
+
+#[inline(always)]
+fn find(cells: &impl SpeakerStore, source: u32) -> Option<Claim> {
+    let mut i = 1;
+    while i < AUDIO_SLOTS {
+        let cell = cells.load(i);
+        if holder(cell) == holder_of(source) {
+            return Some(Claim { slot: i as u8, run: run(cell) });
+        }
+        i += 1;
+    }
+    None
+}
+
+const FREE: u32 = 0;
+
+/// How many times a cell has changed hands.
 #[inline(always)]
 pub const fn run(cell: u64) -> u32 {
     (cell >> 32) as u32
 }
 
-/// A cell with its next run and another holder.
+/// The source that holds a cell.
 #[inline(always)]
-pub const fn next(cell: u64, source: Option<u32>) -> u64 {
-    let low = match source {
-        Some(source) => source + 1,
-        None => 0,
-    };
-    ((run(cell).wrapping_add(1)) as u64) << 32 | low as u64
+pub const fn holder_source(cell: u64) -> Option<u32> {
+    holder(cell).checked_sub(1)
 }
 
-/// Finds the slot that `source` holds, or claims the first free one.
-///
-/// # Errors
-/// [`DropReason::NoAudioSlot`] if others hold all of them.
+/// A cell after `source` has taken it.
 #[inline(always)]
-pub fn find_or_claim(store: &impl SpeakerStore, source: u32) -> Result<Held, DropReason> {
-    let mut slot = 1;
-    while slot < AUDIO_SLOTS {
-        let cell = store.load(slot);
-        if holder(cell) == Some(source) {
-            return Ok(Held { slot: slot as u8, run: run(cell) });
-        }
-        slot += 1;
-    }
-    slot = 1;
-    while slot < AUDIO_SLOTS {
-        let cell = store.load(slot);
-        if holder(cell).is_none() {
-            let claimed = next(cell, Some(source));
-            if store.exchange(slot, cell, claimed) {
-                return Ok(Held { slot: slot as u8, run: run(claimed) });
-            }
-        }
-        slot += 1;
-    }
-    Err(DropReason::NoAudioSlot)
+pub const fn claimed(cell: u64, source: u32) -> u64 {
+    (run(cell).wrapping_add(1) as u64) << 32 | holder_of(source) as u64
+}
+
+/// A cell after its holder has lost it.
+#[inline(always)]
+pub const fn freed(cell: u64) -> u64 {
+    cell & !0xffff_ffff
+}
+
+#[inline(always)]
+const fn holder(cell: u64) -> u32 {
+    cell as u32
+}
+
+#[inline(always)]
+const fn holder_of(source: u32) -> u32 {
+    source.wrapping_add(1)
 }

@@ -4,10 +4,12 @@
 
 use proptest::prelude::*;
 use sft_common::{
-    checksum::{pseudo_header, udp_field},
-    frame::{Frame, classify, mapped},
+    checksum::{add_bytes, finish_udp},
+    drops::DropReason,
+    frame::{Frame, classify_frame, mapped},
     maps::PathRecord,
-    rewrite::{RtpRewrite, fits, ipv4_headers, ipv6_headers},
+    rewrite::{check_mtu, ipv4, ipv6, rtp, udp_checksum},
+    slot::Outgoing,
 };
 
 fn path(family: u32) -> PathRecord {
@@ -35,20 +37,12 @@ fn textbook_sum(bytes: &[u8]) -> u16 {
     sum as u16
 }
 
-fn payload_sum(payload: &[u8]) -> u64 {
-    payload
-        .chunks(2)
-        .map(|pair| u16::from_ne_bytes([pair[0], pair.get(1).copied().unwrap_or(0)]) as u64)
-        .sum()
-}
-
 fn frame(family: u32, payload: &[u8]) -> Vec<u8> {
     let path = path(family);
-    let checksum = udp_field(pseudo_header(&path, payload.len() as u16 + 8) + payload_sum(payload));
-    let length = payload.len() as u16;
+    let checksum = udp_checksum(&path, payload.len(), add_bytes(0, payload));
     let mut frame = match family {
-        4 => ipv4_headers(&path, length, checksum).to_vec(),
-        _ => ipv6_headers(&path, length, checksum).to_vec(),
+        4 => ipv4(&path, payload.len(), checksum).to_vec(),
+        _ => ipv6(&path, payload.len(), checksum).to_vec(),
     };
     frame.extend(payload);
     frame
@@ -66,7 +60,7 @@ fn received_sum(family: u32, frame: &[u8]) -> u16 {
 fn a_copy_is_addressed_from_us_to_the_receiver() {
     for family in [4, 6] {
         let frame = frame(family, b"media");
-        let Frame::Udp(udp) = classify(&frame.as_slice()) else { panic!("not a datagram") };
+        let Frame::Udp(udp) = classify_frame(&frame.as_slice()) else { panic!("not a datagram") };
         assert_eq!((udp.tuple.remote, udp.tuple.local), (path(family).local, path(family).remote));
         assert_eq!((udp.tuple.remote_port, udp.tuple.local_port), ([0x0d, 0x96], [0x30, 0x39]));
         assert_eq!(udp.payload_len, 5);
@@ -81,36 +75,23 @@ fn the_ipv4_header_checksum_is_right() {
 
 #[test]
 fn a_checksum_of_zero_is_sent_as_all_ones() {
-    let path = path(4);
-    let header = pseudo_header(&path, 10);
-    let found = (0..=u16::MAX).any(|word| {
-        let sum = header + u64::from(word);
-        let plain = !sft_common::checksum::fold(sum);
-        assert_ne!(udp_field(sum), [0, 0]);
-        plain == 0 && udp_field(sum) == [0xff, 0xff]
-    });
-    assert!(found);
+    assert_eq!(finish_udp(0xffff), [0xff, 0xff]);
+    assert!((0..=u16::MAX).all(|sum| finish_udp(u64::from(sum)) != [0, 0]));
 }
 
 #[test]
 fn the_mtu_counts_the_ip_packet() {
-    assert!(fits(&path(4), 1472));
-    assert!(!fits(&path(4), 1473));
-    assert!(fits(&path(6), 1452));
-    assert!(!fits(&path(6), 1453));
+    for (family, largest) in [(4, 1472), (6, 1452)] {
+        assert_eq!(check_mtu(&path(family), largest), Ok(()));
+        assert_eq!(check_mtu(&path(family), largest + 1), Err(DropReason::FrameTooBig));
+    }
 }
 
 #[test]
 fn rtp_keeps_its_flags_and_gets_one_csrc() {
-    let rewrite = RtpRewrite {
-        start: [0xbf, 0xef],
-        sequence: 0x0102,
-        timestamp: 0x0304_0506,
-        ssrc: 0x0708_090a,
-        csrc: 0x0b0c_0d0e,
-    };
-    let expected = [0xb1, 0xef, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14];
-    assert_eq!(rewrite.header(), expected);
+    let outgoing = Outgoing { index: 0xffff_0102, timestamp: 0x0304_0506 };
+    let header = rtp(0xbf, 0xef, outgoing, 0x0708_090a, 0x0b0c_0d0e);
+    assert_eq!(header, [0xb1, 0xef, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
 }
 
 proptest! {

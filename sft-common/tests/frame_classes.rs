@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use proptest::prelude::*;
-use sft_common::frame::{Frame, Udp, classify, mapped};
+use sft_common::frame::{Frame, Udp, classify_frame, mapped};
 
 fn ipv4(payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![2; 12];
@@ -30,7 +30,7 @@ fn ipv6(payload: &[u8]) -> Vec<u8> {
 }
 
 fn class(frame: &[u8]) -> Frame {
-    classify(&frame)
+    classify_frame(&frame)
 }
 
 fn udp(frame: &[u8]) -> Udp {

@@ -6,15 +6,8 @@ use sft_common::{
     drops::DropReason,
     extension::{Blank, Extensions, KeyframeMark, Rid, walk},
     maps::MAX_RTP_HEADER,
-    rtp::{HEADER_BUFFER, HeaderBuffer, parse},
+    rtp::{header_buffer as buffer, parse},
 };
-
-fn buffer(bytes: &[u8]) -> HeaderBuffer {
-    let mut buffer = [0; HEADER_BUFFER];
-    let len = bytes.len().min(HEADER_BUFFER);
-    buffer[..len].copy_from_slice(&bytes[..len]);
-    buffer
-}
 
 /// A packet with `csrcs` CSRCs and an extension block of this profile, and one payload byte.
 fn packet(csrcs: u8, profile: u16, elements: &[u8]) -> Vec<u8> {
@@ -98,7 +91,7 @@ fn lengths_are_checked_against_packet_and_limit() {
     assert_eq!(parse(&buffer(&longer), longer.len()), Err(DropReason::HeaderTooLong));
     assert_eq!(parse(&buffer(&whole), MAX_RTP_HEADER - 1), Err(DropReason::BadRtpHeader));
     for length in 0..12 {
-        assert_eq!(parse(&buffer(&whole), length), Err(DropReason::BadRtpHeader));
+        assert_eq!(parse(&buffer(&whole), length), Err(DropReason::Runt));
     }
     let version_one = [&[0x50], &whole[1..]].concat();
     assert_eq!(parse(&buffer(&version_one), whole.len()), Err(DropReason::BadRtpHeader));

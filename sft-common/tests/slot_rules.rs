@@ -8,15 +8,15 @@ use proptest::prelude::*;
 use sft_common::{
     drops::DropReason,
     extension::KeyframeMark,
-    index::INDEX_LIMIT,
+    index::INDEX_END,
     maps::Kind,
-    slot::{Claim, MAX_JUMP, SlotState},
+    slot::{Incoming, MAX_ADVANCE, SlotState},
 };
 
-fn claim(run: u64, index: u64) -> Claim {
+fn claim(run: u64, index: u64) -> Incoming {
     let timestamp = (index as u32).wrapping_mul(960);
     let mark = KeyframeMark::Unmarked;
-    Claim { kind: Kind::Audio, run, from_keyframe: false, mark, index, timestamp, bytes: 100 }
+    Incoming { kind: Kind::Audio, run, from_keyframe: false, mark, index, timestamp, bytes: 100 }
 }
 
 #[test]
@@ -52,8 +52,8 @@ fn loss_reordering_and_timestamps_of_a_source_stay_visible() {
 fn a_switch_continues_behind_the_newest_packet() {
     for (kind, step) in [(Kind::Audio, 1920), (Kind::Video, 9000)] {
         let mut slot = SlotState::starting(7, 10, 0);
-        let first = slot.commit(&Claim { kind, ..claim(1, 100) }).unwrap();
-        let next = slot.commit(&Claim { kind, ..claim(2, 7) }).unwrap();
+        let first = slot.commit(&Incoming { kind, ..claim(1, 100) }).unwrap();
+        let next = slot.commit(&Incoming { kind, ..claim(2, 7) }).unwrap();
         assert_eq!(next.index, first.index + 1);
         assert_eq!(next.timestamp, first.timestamp.wrapping_add(step));
     }
@@ -63,7 +63,7 @@ fn a_switch_continues_behind_the_newest_packet() {
 fn a_switch_waits_for_a_key_frame_where_they_are_marked() {
     let mut slot = SlotState::starting(7, 10, 0);
     slot.commit(&claim(1, 0)).unwrap();
-    let new = |mark, index| Claim { from_keyframe: true, mark, ..claim(2, index) };
+    let new = |mark, index| Incoming { from_keyframe: true, mark, ..claim(2, index) };
     let waiting = slot.commit(&new(KeyframeMark::NotStart, 50));
     assert_eq!(waiting, Err(DropReason::AwaitingKeyframe));
     assert_eq!(slot.commit(&claim(1, 1)).unwrap().index, 11, "the old source goes on meanwhile");
@@ -71,22 +71,23 @@ fn a_switch_waits_for_a_key_frame_where_they_are_marked() {
     assert_eq!(slot.commit(&new(KeyframeMark::NotStart, 52)).unwrap().index, 13);
     assert_eq!(slot.commit(&claim(1, 2)), Err(DropReason::Superseded));
     let mut unmarked = SlotState::starting(7, 10, 0);
-    assert!(unmarked.commit(&Claim { from_keyframe: true, ..claim(1, 3) }).is_ok());
+    assert!(unmarked.commit(&Incoming { from_keyframe: true, ..claim(1, 3) }).is_ok());
 }
 
 #[test]
 fn a_jump_is_capped_so_that_the_receiver_keeps_its_rollover_count() {
     let mut slot = SlotState::starting(7, 10, 0);
     slot.commit(&claim(1, 0)).unwrap();
-    assert_eq!(slot.commit(&claim(1, 30_000)).unwrap().index, 10 + MAX_JUMP);
-    assert_eq!(slot.commit(&claim(1, 29_999)), Err(DropReason::BeforeBase));
-    assert_eq!(slot.commit(&claim(1, 30_001)).unwrap().index, 11 + MAX_JUMP);
+    assert_eq!(slot.commit(&claim(1, 30_000)).unwrap().index, 10 + MAX_ADVANCE);
+    assert_eq!(slot.commit(&claim(1, 29_999)).unwrap().index, 9 + MAX_ADVANCE);
+    assert_eq!(slot.commit(&claim(1, 30_001)).unwrap().index, 11 + MAX_ADVANCE);
+    assert_eq!(slot.commit(&claim(1, 5)), Err(DropReason::BeforeBase));
 }
 
 #[test]
 fn an_exhausted_slot_sends_nothing_more() {
-    let mut slot = SlotState::starting(7, INDEX_LIMIT - 1, 0);
-    assert_eq!(slot.commit(&claim(1, 0)).unwrap().index, INDEX_LIMIT - 1);
+    let mut slot = SlotState::starting(7, INDEX_END - 1, 0);
+    assert_eq!(slot.commit(&claim(1, 0)).unwrap().index, INDEX_END - 1);
     for run in [1, 2] {
         assert_eq!(slot.commit(&claim(run, 1)), Err(DropReason::IndexExhausted));
     }
@@ -105,7 +106,7 @@ proptest! {
         let mut slot = SlotState::starting(1, start, 0);
         let mut next_index = [65_530u64, 10, 7_000_000];
         let (mut run, mut current) = (1u64, packets[0].0);
-        let mut queue: Vec<(usize, Claim)> = Vec::new();
+        let mut queue: Vec<(usize, Incoming)> = Vec::new();
         for (at, (source, lost, delay)) in packets.iter().enumerate() {
             if *source != current {
                 (current, run) = (*source, run + 1);
@@ -120,7 +121,7 @@ proptest! {
         let mut handed_out = HashSet::new();
         let mut by_run: HashMap<u64, Vec<(u64, u64, u32)>> = HashMap::new();
         for (_, claim) in &queue {
-            let before = slot.run();
+            let before = slot.run;
             match slot.commit(claim) {
                 Ok(out) => {
                     prop_assert!(handed_out.insert(out.index), "index {} twice", out.index);
@@ -130,7 +131,7 @@ proptest! {
                 Err(reason) => {
                     let expected = [DropReason::Superseded, DropReason::BeforeBase];
                     prop_assert!(expected.contains(&reason));
-                    prop_assert_eq!(slot.run(), before);
+                    prop_assert_eq!(slot.run, before);
                 }
             }
         }

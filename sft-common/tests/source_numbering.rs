@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 use sft_common::{
     drops::DropReason,
+    extension::KeyframeMark,
     maps::Kind,
     source::{Admitted, PacketFacts, SILENCE, SourceState},
 };
@@ -18,7 +19,7 @@ fn video(padding_only: bool) -> PacketFacts {
         bytes: 100,
         level: None,
         padding_only,
-        keyframe: false,
+        keyframe: KeyframeMark::Unmarked,
     }
 }
 
@@ -63,15 +64,15 @@ fn a_replayed_packet_is_refused_at_both_checks() {
 #[test]
 fn silence_closes_the_gate_and_speech_begins_a_new_run() {
     let mut state = SourceState::default();
-    assert_eq!(take(&mut state, 1, &audio(20)).unwrap().gate_run, 0);
+    assert_eq!(take(&mut state, 1, &audio(20)).unwrap().gate_run, 1);
     let mut sequence = 2;
     while take(&mut state, sequence, &audio(127)) != Err(DropReason::Silent) {
         sequence += 1;
     }
-    assert!(state.stats().level >= SILENCE as u64);
+    assert!(state.stats().level >= SILENCE);
     sequence += 2;
     let again = take(&mut state, sequence, &audio(20)).unwrap();
-    assert_eq!(again.gate_run, 1);
+    assert_eq!(again.gate_run, 2);
     let late = take(&mut state, sequence - 1, &audio(20));
     assert_eq!(late, Err(DropReason::BeforeBase), "a packet of the pause must not enter the new run");
     let reserved = PacketFacts { reserved: true, ..audio(127) };
@@ -88,13 +89,13 @@ fn a_learned_source_has_seen_the_packet_it_was_learned_from() {
 #[test]
 fn jitter_follows_the_rfc() {
     let mut state = SourceState::default();
-    for (sequence, millis) in [(1u16, 0u64), (2, 20), (3, 56)] {
+    for (sequence, millis) in [(1u16, 100u64), (2, 120), (3, 156)] {
         let facts = PacketFacts { timestamp: sequence as u32 * 960, ..audio(10) };
         let index = state.admit(sequence).unwrap();
         state.commit(index, &facts, millis * 1_000_000).unwrap();
     }
-    // The third packet is 16 ms = 768 ticks late: (768 - 0) / 16.
-    assert_eq!(state.stats().jitter, 48);
+    // The third packet is 16 ms = 768 ticks late: J = 768 / 16, kept times 16.
+    assert_eq!(state.stats().jitter, 768);
 }
 
 proptest! {

@@ -9,7 +9,7 @@ use std::sync::{
 use sft_common::{
     drops::DropReason,
     maps::AUDIO_SLOTS,
-    speaker::{Held, SpeakerStore, find_or_claim, holder, next},
+    speaker::{Claim, SpeakerStore, find_or_claim, freed, holder_source},
 };
 
 #[derive(Default)]
@@ -28,7 +28,7 @@ impl SpeakerStore for Cells {
 fn a_speaker_keeps_its_slot_and_run() {
     let cells = Cells::default();
     let held = find_or_claim(&cells, 9).unwrap();
-    assert_eq!(held, Held { slot: 1, run: 1 });
+    assert_eq!(held, Claim { slot: 1, run: 1 });
     assert_eq!(find_or_claim(&cells, 9).unwrap(), held);
 }
 
@@ -46,9 +46,9 @@ fn nobody_is_displaced() {
 fn a_freed_slot_is_claimed_under_a_new_run() {
     let cells = Cells::default();
     find_or_claim(&cells, 5).unwrap();
-    let freed = next(cells.load(1), None);
-    cells.0[1].store(freed, Ordering::Relaxed);
-    assert_eq!(find_or_claim(&cells, 6).unwrap(), Held { slot: 1, run: 3 });
+    let cell = freed(cells.load(1));
+    cells.0[1].store(cell, Ordering::Relaxed);
+    assert_eq!(find_or_claim(&cells, 6).unwrap(), Claim { slot: 1, run: 2 });
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn concurrent_claims_never_share_a_slot() {
         });
         assert_eq!(held.len(), AUDIO_SLOTS - 1);
         for (source, held) in held {
-            assert_eq!(holder(cells.load(held.slot as usize)), Some(source));
+            assert_eq!(holder_source(cells.load(held.slot as usize)), Some(source));
         }
     }
 }
