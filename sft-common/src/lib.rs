@@ -10,3 +10,4 @@ pub mod drops;
 pub mod maps;
 pub mod slot;
 pub mod source;
+pub mod srtp;
