@@ -6,8 +6,20 @@
 #![cfg_attr(not(test), no_std)]
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
+pub mod checksum;
+pub mod decision;
+pub mod demux;
 pub mod drops;
+pub mod extension;
+pub mod flight;
+pub mod frame;
+pub mod index;
 pub mod maps;
+pub mod packet;
+pub mod replay;
+pub mod rewrite;
+pub mod rtp;
 pub mod slot;
 pub mod source;
+pub mod speaker;
 pub mod srtp;

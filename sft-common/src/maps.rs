@@ -181,6 +181,11 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// The kind with this number, as [`SourceRecord::kind`] holds it.
+    #[inline(always)]
+    pub const fn from_number(number: u32) -> Kind {
+        if number == Kind::Audio as u32 { Kind::Audio } else { Kind::Video }
+    }
     /// Name in metrics and the CLI.
     pub const fn name(self) -> &'static str {
         match self {
@@ -366,4 +371,13 @@ layout! {
     PathRecord = 60,
     Config = 32,
     ArrivalRing = ARRIVALS * 8,
+    crate::flight::Metadata = 8,
+    crate::flight::Flight = 72,
+    crate::flight::Flights = 8 + 72 * FLIGHTS,
+    crate::replay::ReplayWindow = 128,
+    crate::source::SourceState = 128 + 128 + 8 * 13 + 4 * 4,
+    crate::source::SourceStats = 80,
+    crate::source::LockedSource = 8 + 376,
+    crate::slot::SlotState = 88,
+    crate::slot::LockedSlot = 8 + 88,
 }

@@ -1,8 +1,182 @@
-//! (in work)
+//! One output slot of a receiver: which source it is at, and the index and timestamp of every copy.
+//!
+//! The rule that all else serves: an output index is handed out once, since (key, SSRC, index) is the
+//! nonce of the encryption. It rests on two facts the owner keeps: all packets of one run come from one
+//! source, and the source lets every index in once.
 
-/// State of one slot.
+use crate::{
+    drops::DropReason,
+    extension::KeyframeMark,
+    index::INDEX_END,
+    maps::{Kind, bpf_spin_lock},
+};
+
+/// Furthest that one packet may move the output index ahead. RFC 3711 section 3.3.1 lets a receiver
+/// follow less than 2^15; a quarter of that leaves it room to lose packets besides.
+pub const MAX_ADVANCE: u64 = 8192;
+
+/// State of one slot. Indices are 48-bit packet indices.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SlotState {
+    /// The run that the slot is at; see "Runs" in docs/architecture.md.
+    pub run: u64,
+    /// Lowest input index of this run that is forwarded.
+    pub in_base: u64,
+    /// Output index of `in_base`.
+    pub out_base: u64,
+    /// Highest output index handed out; before the first packet, the one it will get.
+    pub out_max: u64,
+    /// Copies handed out.
+    pub packets: u64,
+    /// UDP payload bytes of the packets they were made from.
+    pub bytes: u64,
+    pub superseded: u64,
+    pub awaiting_keyframe: u64,
+    pub before_base: u64,
+    /// SSRC of the slot.
+    pub ssrc: u32,
+    /// 0 until the first packet, then 1.
+    pub started: u32,
+    /// Output minus input timestamp in this run.
+    pub timestamp_offset: u32,
+    /// Output timestamp of `out_max`; before the first packet, the one it will get.
+    pub timestamp: u32,
+}
+
+/// A packet that asks for its place in a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Incoming {
+    pub kind: Kind,
+    /// See [`crate::decision::run_of`].
+    pub run: u64,
+    /// The slot may turn to this run at the start of a key frame only, if the source marks them.
+    pub from_keyframe: bool,
+    pub mark: KeyframeMark,
+    /// [`crate::source::Admitted::effective`].
+    pub index: u64,
+    pub timestamp: u32,
+    /// UDP payload of the packet as it came in.
+    pub bytes: u32,
+}
+
+/// The place it got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Below [`INDEX_END`]; the low 16 bits are the sequence number.
+    pub index: u64,
+    pub timestamp: u32,
+}
+
+impl SlotState {
+    /// A slot whose first packet gets this index and timestamp.
+    pub const fn starting(ssrc: u32, index: u64, timestamp: u32) -> SlotState {
+        SlotState {
+            run: 0,
+            in_base: 0,
+            out_base: 0,
+            out_max: index,
+            packets: 0,
+            bytes: 0,
+            superseded: 0,
+            awaiting_keyframe: 0,
+            before_base: 0,
+            ssrc,
+            started: 0,
+            timestamp_offset: 0,
+            timestamp,
+        }
+    }
+
+    /// Copies that ended at this slot.
+    pub const fn dropped(&self) -> u64 {
+        self.superseded + self.awaiting_keyframe + self.before_base
+    }
+
+    /// Gives a packet its place. Under the slot's lock.
+    ///
+    /// # Errors
+    /// `Superseded`, `AwaitingKeyframe` and `BeforeBase`, counted here, and `IndexExhausted`.
+    #[inline(always)]
+    pub fn commit(&mut self, packet: &Incoming) -> Result<Outgoing, DropReason> {
+        if self.started == 0 || packet.run > self.run {
+            self.switch(packet)
+        } else if packet.run < self.run {
+            self.superseded += 1;
+            Err(DropReason::Superseded)
+        } else {
+            self.proceed(packet)
+        }
+    }
+
+    /// The first packet of a newer run takes the next index: what came before is not its loss.
+    #[inline(always)]
+    fn switch(&mut self, packet: &Incoming) -> Result<Outgoing, DropReason> {
+        if packet.from_keyframe && matches!(packet.mark, KeyframeMark::NotStart) {
+            self.awaiting_keyframe += 1;
+            return Err(DropReason::AwaitingKeyframe);
+        }
+        let (index, timestamp) = if self.started == 0 {
+            (self.out_max, self.timestamp)
+        } else {
+            (self.out_max + 1, self.timestamp.wrapping_add(packet.kind.switch_step()))
+        };
+        if index >= INDEX_END {
+            return Err(DropReason::IndexExhausted);
+        }
+        self.started = 1;
+        self.run = packet.run;
+        self.in_base = packet.index;
+        self.out_base = index;
+        self.out_max = index;
+        self.timestamp_offset = timestamp.wrapping_sub(packet.timestamp);
+        self.timestamp = timestamp;
+        Ok(self.count(packet, Outgoing { index, timestamp }))
+    }
+
+    /// Within a run the output keeps the input's distances, so that a loss shows as what it is.
+    #[inline(always)]
+    fn proceed(&mut self, packet: &Incoming) -> Result<Outgoing, DropReason> {
+        if packet.index < self.in_base {
+            self.before_base += 1;
+            return Err(DropReason::BeforeBase);
+        }
+        let mut in_base = self.in_base;
+        let mut out_base = self.out_base;
+        let mut index = out_base + (packet.index - in_base);
+        if index > self.out_max + MAX_ADVANCE {
+            // Shorten the gap: late packets up to MAX_ADVANCE - 1 before this one still find their
+            // place behind everything handed out so far, older ones are before the new base.
+            in_base = packet.index - (MAX_ADVANCE - 1);
+            out_base = self.out_max + 1;
+            index = self.out_max + MAX_ADVANCE;
+        }
+        if index >= INDEX_END {
+            return Err(DropReason::IndexExhausted);
+        }
+        self.in_base = in_base;
+        self.out_base = out_base;
+        let timestamp = packet.timestamp.wrapping_add(self.timestamp_offset);
+        if index > self.out_max {
+            self.out_max = index;
+            self.timestamp = timestamp;
+        }
+        Ok(self.count(packet, Outgoing { index, timestamp }))
+    }
+
+    #[inline(always)]
+    fn count(&mut self, packet: &Incoming, outgoing: Outgoing) -> Outgoing {
+        self.packets += 1;
+        self.bytes += packet.bytes as u64;
+        outgoing
+    }
+}
+
+/// `SLOTS` (array, by slot number).
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
-pub struct SlotState {
-    pub run: u64,
+pub struct LockedSlot {
+    pub lock: bpf_spin_lock,
+    pub pad: u32,
+    pub state: SlotState,
 }

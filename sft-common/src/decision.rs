@@ -1,0 +1,88 @@
+//! Who gets a packet, and where in a slot's history it belongs: steps 9 and 13 of docs/architecture.md.
+
+use crate::{
+    drops::DropReason,
+    extension::KeyframeMark,
+    flight::Flight,
+    maps::{ENTRY_FROM_KEYFRAME, Kind, ListEntry, SourceControl},
+    slot::Incoming,
+    speaker::{self, SpeakerStore},
+};
+
+/// The receivers of a packet and the slot it takes at each of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// First entry in `ENTRIES`.
+    pub list_offset: u32,
+    /// Number of entries, at least 1.
+    pub list_len: u32,
+    /// Audio: the speaker's slot, added to `ListEntry::slot`; video: 0.
+    pub slot_offset: u32,
+    /// Audio: run of the speaker cell or of the reserved slot; video: 0.
+    pub run_high: u32,
+}
+
+impl SourceControl {
+    /// `true` if the source holds audio slot 0 whatever its level.
+    #[inline(always)]
+    pub const fn is_reserved(&self) -> bool {
+        self.reserved_slot & 1 != 0
+    }
+}
+
+/// Finds the receivers of a packet of source number `source`; an audio source that speaks takes a free
+/// slot.
+///
+/// # Errors
+/// `NoReceiver` and `NoAudioSlot`.
+#[inline(always)]
+pub fn route(
+    kind: Kind,
+    source: u32,
+    control: &SourceControl,
+    speakers: &impl SpeakerStore,
+) -> Result<Route, DropReason> {
+    let list_offset = (control.list >> 32) as u32;
+    let list_len = control.list as u32;
+    if list_len == 0 {
+        return Err(DropReason::NoReceiver);
+    }
+    let (slot_offset, run_high) = match kind {
+        Kind::Video => (0, 0),
+        Kind::Audio if control.is_reserved() => (0, (control.reserved_slot >> 32) as u32),
+        Kind::Audio => {
+            let claim = speaker::find_or_claim(speakers, source)?;
+            (claim.slot as u32, claim.run)
+        }
+    };
+    Ok(Route { list_offset, list_len, slot_offset, run_high })
+}
+
+/// The run that a copy belongs to; see "Runs" in docs/architecture.md.
+#[inline(always)]
+pub const fn run_of(entry: &ListEntry, flight: &Flight) -> u64 {
+    match Kind::from_number(flight.kind) {
+        Kind::Audio => (flight.run_high as u64) << 32 | flight.gate_run as u64,
+        Kind::Video => (entry.run as u64) << 32,
+    }
+}
+
+/// The slot (number in `SLOTS`) that a copy goes through.
+#[inline(always)]
+pub const fn slot_of(entry: &ListEntry, flight: &Flight) -> u32 {
+    entry.slot.wrapping_add(flight.slot_offset)
+}
+
+/// What a copy for this entry asks its slot.
+#[inline(always)]
+pub const fn incoming(entry: &ListEntry, flight: &Flight) -> Incoming {
+    Incoming {
+        kind: Kind::from_number(flight.kind),
+        run: run_of(entry, flight),
+        from_keyframe: entry.flags & ENTRY_FROM_KEYFRAME != 0,
+        mark: KeyframeMark::from_number(flight.mark),
+        index: flight.effective,
+        timestamp: flight.timestamp,
+        bytes: flight.udp_payload as u32,
+    }
+}

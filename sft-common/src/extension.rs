@@ -1,0 +1,181 @@
+//! The header extensions that forwarding needs to read (RFC 8285; ids as in sft-protocol.md 10.1).
+
+use crate::rtp::{ExtensionProfile, HEADER_BUFFER, HeaderBuffer, RtpHeader, byte};
+
+/// Elements and padding bytes that a walk looks at; whatever follows is carried along unread.
+pub const MAX_STEPS: usize = 32;
+
+/// Ids of the extensions, the same on every m-line.
+pub mod id {
+    pub const AUDIO_LEVEL: u8 = 1;
+    pub const TRANSPORT_SEQUENCE: u8 = 3;
+    pub const RID: u8 = 4;
+    pub const REPAIRED_RID: u8 = 5;
+    pub const FRAME_DESCRIPTOR: u8 = 11;
+    /// Ends a one-byte walk (RFC 8285 section 4.2).
+    pub(super) const STOP: u8 = 15;
+}
+
+/// Simulcast layer as the sender names it (RFC 8852).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rid {
+    /// `l`
+    Low,
+    /// `h`
+    High,
+}
+
+/// What the generic frame descriptor says about a packet (sft-protocol.md 10.2, 10.7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u32)]
+pub enum KeyframeMark {
+    /// The packet carries no descriptor: nothing is known.
+    #[default]
+    Unmarked = 0,
+    /// First packet of a frame that depends on no other.
+    Start = 1,
+    /// Any other packet.
+    NotStart = 2,
+}
+
+impl KeyframeMark {
+    /// The mark of a descriptor with this first byte.
+    #[inline(always)]
+    const fn of_descriptor(first: u8) -> KeyframeMark {
+        const FIRST_OF_FRAME: u8 = 0x80;
+        const DEPENDS: u8 = 0x08;
+        if first & (FIRST_OF_FRAME | DEPENDS) == FIRST_OF_FRAME {
+            KeyframeMark::Start
+        } else {
+            KeyframeMark::NotStart
+        }
+    }
+
+    /// The mark with this number, as [`crate::flight::Flight::mark`] holds it.
+    #[inline(always)]
+    pub const fn from_number(number: u32) -> KeyframeMark {
+        match number {
+            1 => KeyframeMark::Start,
+            2 => KeyframeMark::NotStart,
+            _ => KeyframeMark::Unmarked,
+        }
+    }
+}
+
+/// An element, its header included, that is overwritten with zeros before fan-out. Zeros are padding
+/// in both forms, so the other elements stay where they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Blank {
+    /// From the start of the packet.
+    pub offset: u8,
+    /// 0 = nothing to blank.
+    pub len: u8,
+}
+
+/// What was found. Of an id that occurs twice the last element counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extensions {
+    /// 0 (loud) to 127 (silence), in -dBov (RFC 6464).
+    pub audio_level: Option<u8>,
+    /// Transport-wide sequence number.
+    pub transport_sequence: Option<u16>,
+    pub rid: Option<Rid>,
+    pub keyframe: KeyframeMark,
+    /// Of the transport-wide sequence number, the RID and the repaired RID, in this order: they mean
+    /// something between the sender and us only.
+    pub blanks: [Blank; 3],
+}
+
+/// Reads the extension of a parsed header. A malformed element ends the walk; what was found before
+/// it counts.
+#[inline(always)]
+pub fn walk(buffer: &HeaderBuffer, header: &RtpHeader) -> Extensions {
+    let mut found = Extensions::default();
+    let two_byte = match header.profile {
+        ExtensionProfile::OneByte => false,
+        ExtensionProfile::TwoByte => true,
+        ExtensionProfile::None | ExtensionProfile::Other => return found,
+    };
+    let end = header.extension_offset + header.extension_len;
+    let mut offset = header.extension_offset;
+    let mut steps = 0;
+    while steps < MAX_STEPS && offset < end {
+        steps += 1;
+        let first = byte(buffer, offset);
+        if first == 0 {
+            offset += 1;
+            continue;
+        }
+        let element = if two_byte {
+            Element { id: first, data: offset + 2, len: byte(buffer, offset + 1) as usize }
+        } else {
+            Element { id: first >> 4, data: offset + 1, len: (first & 0x0f) as usize + 1 }
+        };
+        // RFC 8285 section 4.2: id 15, and id 0 with a length, end the extension.
+        let stop = !two_byte && (element.id == id::STOP || element.id == 0);
+        if stop || element.data + element.len > end {
+            break;
+        }
+        found.take(buffer, element, offset);
+        offset = element.data + element.len;
+    }
+    found
+}
+
+#[derive(Clone, Copy)]
+struct Element {
+    id: u8,
+    /// Offset of the data.
+    data: usize,
+    /// Of the data.
+    len: usize,
+}
+
+impl Extensions {
+    #[inline(always)]
+    fn take(&mut self, buffer: &HeaderBuffer, element: Element, start: usize) {
+        let Element { id, data, len } = element;
+        let first = byte(buffer, data);
+        match id {
+            id::AUDIO_LEVEL if len == 1 => self.audio_level = Some(first & 0x7f),
+            id::TRANSPORT_SEQUENCE if len == 2 => {
+                self.transport_sequence = Some(u16::from_be_bytes([first, byte(buffer, data + 1)]));
+            }
+            id::RID if len == 1 && first == b'l' => self.rid = Some(Rid::Low),
+            id::RID if len == 1 && first == b'h' => self.rid = Some(Rid::High),
+            id::FRAME_DESCRIPTOR if len > 0 => self.keyframe = KeyframeMark::of_descriptor(first),
+            _ => {}
+        }
+        let blank = Blank { offset: start as u8, len: (data + len - start) as u8 };
+        match id {
+            id::TRANSPORT_SEQUENCE => self.blanks[0] = blank,
+            id::RID => self.blanks[1] = blank,
+            id::REPAIRED_RID => self.blanks[2] = blank,
+            _ => {}
+        }
+    }
+
+    /// `true` if the byte at this offset belongs to an element that is blanked.
+    #[inline(always)]
+    pub const fn blanks(&self, offset: usize) -> bool {
+        let [a, b, c] = self.blanks;
+        a.covers(offset) || b.covers(offset) || c.covers(offset)
+    }
+
+    /// Overwrites the blanked elements of the packet that was walked.
+    pub fn blank(&self, packet: &mut [u8]) {
+        for (offset, byte) in packet.iter_mut().enumerate().take(HEADER_BUFFER) {
+            if self.blanks(offset) {
+                *byte = 0;
+            }
+        }
+    }
+}
+
+impl Blank {
+    /// `true` if the byte at this offset is inside.
+    #[inline(always)]
+    pub const fn covers(self, offset: usize) -> bool {
+        offset >= self.offset as usize && offset < self.offset as usize + self.len as usize
+    }
+}
