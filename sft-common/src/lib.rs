@@ -22,3 +22,4 @@ pub mod rtp;
 pub mod slot;
 pub mod source;
 pub mod speaker;
+pub mod srtp;

@@ -1,0 +1,257 @@
+//! AES128_CM_HMAC_SHA1_80 (RFC 3711 sections 4.1.1 and 4.2.1): AES in counter mode over the payload,
+//! HMAC-SHA1 over header, payload and rollover counter, cut to 10 bytes.
+
+use super::{
+    DONE, Extent, FORGED, Frame, MALFORMED, Work,
+    aes::Stream,
+    at_parity, fold,
+    memory::{first_bytes, load16, load32, load64, may_continue, opaque, store16, store64},
+    sha1::{Sha1, compress},
+};
+use crate::maps::KeyRecord;
+
+/// Seals one packet. Returns [`DONE`] or [`MALFORMED`] and sets `Work::sum`.
+///
+/// # Safety
+/// `frame` bounds readable and writable memory; `key` and `work` point to records, `work` to one that nobody
+/// else uses.
+#[inline(always)]
+pub unsafe fn seal(frame: Frame, key: *const KeyRecord, work: *mut Work) -> i32 {
+    // SAFETY: the caller's promise; the tag's place is checked before it is written.
+    unsafe {
+        if crypt(frame, key, work) != DONE {
+            return MALFORMED;
+        }
+        let Some(extent) = Extent::of(frame, work) else { return MALFORMED };
+        if authenticate(frame, key, work) != DONE {
+            return MALFORMED;
+        }
+        let (first, last) = tag(work);
+        let at = extent.tag();
+        if !frame.holds(at, 10) {
+            return MALFORMED;
+        }
+        store64::<0>(at, first);
+        store16::<8>(at, last);
+        // The sum so far holds the trailer where the tag lies now.
+        let trailer = trailer(work);
+        let odd = extent.payload & 1 != 0;
+        let removed = 0xffff - at_parity(super::halves(trailer.0) + super::halves(trailer.1), odd);
+        let added = at_parity(super::halves(first) + last, odd);
+        (*work).sum = fold((*work).sum) + removed + added;
+        DONE
+    }
+}
+
+/// Opens one packet. Returns [`DONE`], [`MALFORMED`] or [`FORGED`]. The tag is overwritten.
+///
+/// # Safety
+/// As for [`seal`].
+#[inline(always)]
+pub unsafe fn open(frame: Frame, key: *const KeyRecord, work: *mut Work) -> i32 {
+    // SAFETY: the caller's promise; the tag's place is checked before it is read.
+    unsafe {
+        let Some(extent) = Extent::of(frame, work) else { return MALFORMED };
+        let at = extent.tag();
+        if !frame.holds(at, 10) {
+            return MALFORMED;
+        }
+        let (first, last) = (load64::<0>(at), load16::<8>(at));
+        if authenticate(frame, key, work) != DONE {
+            return MALFORMED;
+        }
+        let expected = tag(work);
+        // One comparison of all bits: where the difference is does not show.
+        if (first ^ expected.0) | (last ^ expected.1) != 0 {
+            return FORGED;
+        }
+        crypt(frame, key, work)
+    }
+}
+
+/// The first 10 bytes of the hash, as they go into the packet.
+#[inline(always)]
+unsafe fn tag(work: *const Work) -> (u64, u64) {
+    // SAFETY: the callers vouch for the record.
+    let state = unsafe { &(*work).sha1.state };
+    let first = state[0].swap_bytes() as u64 | (state[1].swap_bytes() as u64) << 32;
+    (first, (state[2].swap_bytes() & 0xffff) as u64)
+}
+
+/// What follows the payload in the authenticated message: the rollover counter, and SHA-1's first padding bit.
+#[inline(always)]
+unsafe fn trailer(work: *const Work) -> (u64, u64) {
+    // SAFETY: the callers vouch for the record.
+    let rollover = unsafe { (*work).index >> 16 } as u32;
+    (rollover.swap_bytes() as u64 | 0x80 << 32, 0)
+}
+
+/// Exclusive-or of the payload with the key stream: encrypts and decrypts.
+#[inline(always)]
+unsafe fn crypt(frame: Frame, key: *const KeyRecord, work: *const Work) -> i32 {
+    // SAFETY: the records are the callers' promise; every access to the frame follows a `holds`.
+    unsafe {
+        let Some(extent) = Extent::of(frame, work) else { return MALFORMED };
+        let one = (&raw const (*key).one).read_volatile();
+        let part = |v: u64| (v as u16).swap_bytes() as u64;
+        let (salt, ssrc, index) = (&(*key).salt, (*work).ssrc as u64, (*work).index);
+        let block = [
+            salt[0] as u64,
+            salt[1] as u64 ^ ssrc,
+            salt[2] as u64 ^ (part(index >> 32) | part(index >> 16) << 16),
+            salt[3] as u64 ^ part(index),
+        ];
+        let stream = Stream::new((&raw const (*key).round_keys).cast(), block);
+        let body = extent.body();
+        let (blocks, mut number) = (extent.payload >> 4, 0);
+        loop {
+            if !may_continue() {
+                return MALFORMED;
+            }
+            if number >= blocks {
+                break;
+            }
+            let at = body.wrapping_add((opaque(number) << 4 & 0x7f0) as usize);
+            if !frame.holds(at, 16) {
+                return MALFORMED;
+            }
+            let pad = stream.block::<10>(number);
+            store64::<0>(at, load64::<0>(at) ^ pad.0);
+            store64::<8>(at, load64::<8>(at) ^ pad.1);
+            number += one;
+        }
+        let rest = opaque(extent.payload & 15);
+        if rest != 0 {
+            let offset = opaque(extent.payload & 0x7f0);
+            let at = body.wrapping_add(offset as usize);
+            if !frame.holds(at, 16) {
+                return MALFORMED;
+            }
+            let pad = stream.block::<10>(offset >> 4);
+            let mask = first_bytes(rest);
+            store64::<0>(at, load64::<0>(at) ^ pad.0 & mask.0);
+            store64::<8>(at, load64::<8>(at) ^ pad.1 & mask.1);
+        }
+        DONE
+    }
+}
+
+/// Leaves the HMAC of the packet in `Work::sha1` and the sum of header, payload and trailer in `Work::sum`.
+/// The trailer is written into the tag's room, so that the message lies there as SHA-1 wants it.
+#[inline(always)]
+unsafe fn authenticate(frame: Frame, key: *const KeyRecord, work: *mut Work) -> i32 {
+    // SAFETY: the records are the callers' promise; every access to the frame follows a `holds`.
+    unsafe {
+        let Some(extent) = Extent::of(frame, work) else { return MALFORMED };
+        let room = extent.tag();
+        if !frame.holds(room, 16) {
+            return MALFORMED;
+        }
+        let (first, second) = trailer(work);
+        store64::<0>(room, first);
+        store64::<8>(room, second);
+
+        let one = (&raw const (*key).one).read_volatile();
+        let message = extent.header + extent.payload + 4;
+        // Whole words that lie in the frame; behind them the message has zeros only.
+        let present = opaque((message + 12) & 0xffc);
+        // 0x80 and the 64-bit length follow the message.
+        let blocks = (message + 1 + 8 + 63) >> 6;
+        let hash = &raw mut (*work).sha1;
+        (*hash).state = (*key).hmac_inner;
+        (*work).sum = 0;
+        let mut number = 0;
+        loop {
+            if !may_continue() {
+                return MALFORMED;
+            }
+            if number >= blocks {
+                break;
+            }
+            let offset = opaque(number) << 6 & 0x7c0;
+            let at = extent.start.wrapping_add(offset as usize);
+            if offset + 64 <= present {
+                if !frame.holds(at, 64) {
+                    return MALFORMED;
+                }
+                (*work).sum += load_block(at, hash);
+            } else {
+                (*work).sum += load_last_block(frame, at, offset, present, hash);
+            }
+            if number + 1 == blocks {
+                // The inner pad's block counts.
+                (*hash).block[15] = ((64 + message) * 8) as u32;
+            }
+            compress(hash);
+            number += one;
+        }
+
+        let inner = (*hash).state;
+        (*hash).block = [
+            inner[0],
+            inner[1],
+            inner[2],
+            inner[3],
+            inner[4],
+            0x8000_0000,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            (64 + 20) * 8,
+        ];
+        (*hash).state = (*key).hmac_outer;
+        compress(hash);
+        DONE
+    }
+}
+
+macro_rules! each_word {
+    ($do:ident) => {
+        $do!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
+    };
+}
+
+/// Copies 64 bytes into the hash's block and returns their sum.
+#[inline(always)]
+unsafe fn load_block(at: *const u8, hash: *mut Sha1) -> u64 {
+    let mut sum = 0;
+    macro_rules! copy {
+        ($($n:literal)*) => { $(
+            // SAFETY: the caller has checked 64 bytes.
+            let word = unsafe { load32::<{ $n * 4 }>(at) };
+            // SAFETY: the caller vouches for the hash.
+            unsafe { (*hash).block[$n] = (word as u32).swap_bytes() };
+            sum += word;
+        )* };
+    }
+    each_word!(copy);
+    sum
+}
+
+/// Copies the words below byte `present` of the message into the hash's block, zeros for the others, and
+/// returns their sum. `offset` is the position of `at` in the message.
+#[inline(always)]
+unsafe fn load_last_block(frame: Frame, at: *mut u8, offset: u64, present: u64, hash: *mut Sha1) -> u64 {
+    let mut sum = 0;
+    macro_rules! copy {
+        ($($n:literal)*) => { $(
+            let word = if offset + $n * 4 < present && frame.holds(at, $n * 4 + 4) {
+                // SAFETY: just checked.
+                unsafe { load32::<{ $n * 4 }>(at) }
+            } else {
+                0
+            };
+            // SAFETY: the caller vouches for the hash.
+            unsafe { (*hash).block[$n] = (word as u32).swap_bytes() };
+            sum += word;
+        )* };
+    }
+    each_word!(copy);
+    sum
+}
