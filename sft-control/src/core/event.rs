@@ -13,27 +13,65 @@ pub struct RequestId(pub u64);
 #[derive(Debug)]
 pub enum Input {
     /// A POST to `/sft/<group>` whose body is not decoded yet (sft-protocol.md 3.4).
-    Request { id: RequestId, group: String, body: Vec<u8> },
+    Request {
+        id: RequestId,
+        group: String,
+        body: Vec<u8>,
+    },
     /// The HTTP client went away before its reply.
-    RequestGone { id: RequestId },
+    RequestGone {
+        id: RequestId,
+    },
     /// The transport ordered by [`Output::Open`] exists; this is its offer.
-    OfferReady { leg: LegId, sdp: String },
+    OfferReady {
+        leg: LegId,
+        sdp: String,
+    },
     /// ICE or DTLS gave up, or a lane refused the leg.
-    TransportFailed { leg: LegId, reason: String },
+    TransportFailed {
+        leg: LegId,
+        reason: String,
+    },
     /// The data channel `calling-3.0` is open both ways.
-    ChannelOpen { leg: LegId },
-    ChannelMessage { leg: LegId, data: Vec<u8> },
-    ChannelClosed { leg: LegId },
+    ChannelOpen {
+        leg: LegId,
+    },
+    ChannelMessage {
+        leg: LegId,
+        data: Vec<u8>,
+    },
+    ChannelClosed {
+        leg: LegId,
+    },
     /// An SSRC was learned from an authenticated packet that carried this RID.
-    LayerLearned { leg: LegId, layer: Layer, ssrc: u32 },
+    LayerLearned {
+        leg: LegId,
+        layer: Layer,
+        ssrc: u32,
+    },
     /// Periodic reading of a conference's audio: who holds the slots, and how loud each source is.
-    AudioReading { conference: ConferenceId, speakers: Speakers, levels: Vec<AudioLevel> },
+    AudioReading {
+        conference: ConferenceId,
+        speakers: Speakers,
+        levels: Vec<AudioLevel>,
+    },
     /// Periodic reading: time since the last packet (padding-only ones not counted) of a video source.
-    LayerReading { leg: LegId, layer: Layer, idle: Duration },
+    LayerReading {
+        leg: LegId,
+        layer: Layer,
+        idle: Duration,
+    },
     /// A video slot reached this run: the pending switch is done.
-    SlotReached { receiver: LegId, slot: u8, run: u32 },
+    SlotReached {
+        receiver: LegId,
+        slot: u8,
+        run: u32,
+    },
     /// A receiver asked for a key frame (PLI, FIR) of one of its video slots.
-    KeyframeWanted { receiver: LegId, slot: u8 },
+    KeyframeWanted {
+        receiver: LegId,
+        slot: u8,
+    },
     /// SIGTERM: refuse new calls from now on.
     Drain,
     /// The instant that [`super::Core::timeout`] named has come.

@@ -60,8 +60,12 @@ pub struct Source {
 pub enum Media {
     /// `reserved_run`: this leg is the key generator and holds audio slot 0 under that run, whatever
     /// its level. Others claim slots 1..[`AUDIO_SLOTS`] as they speak.
-    Audio { reserved_run: Option<u32> },
-    Video { layer: Layer },
+    Audio {
+        reserved_run: Option<u32>,
+    },
+    Video {
+        layer: Layer,
+    },
 }
 
 impl Media {

@@ -9,6 +9,7 @@ use sft_common::{drops::DropReason, maps::Profile};
 
 use crate::core::table::{ConferenceId, ConferenceTable, Layer, LegId, Speaker, Speakers};
 
+pub mod lanes;
 pub mod user;
 pub mod xdp;
 
@@ -138,14 +139,22 @@ pub trait Lane {
     /// Who holds the audio slots.
     fn speakers(&self, conference: ConferenceId) -> Speakers;
     /// Give audio slot `slot` to `next` if `holder` still holds it (None = free it / it is free).
-    fn replace_speaker(&mut self, conference: ConferenceId, slot: u8, holder: Option<Speaker>, next: Option<LegId>) -> bool;
+    fn replace_speaker(
+        &mut self,
+        conference: ConferenceId,
+        slot: u8,
+        holder: Option<Speaker>,
+        next: Option<LegId>,
+    ) -> bool;
     /// All sources of a conference.
     fn sources(&self, conference: ConferenceId) -> Vec<SourceReading>;
     /// All slots of a conference.
     fn slots(&self, conference: ConferenceId) -> Vec<SlotReading>;
     /// Arrivals with transport-wide sequence numbers since the last call for this leg.
     fn take_arrivals(&mut self, leg: LegId, into: &mut Vec<Arrival>);
-    /// Take a conference out, with its exact state; afterwards the lane forwards nothing of it.
+    /// Take a conference out, with its exact state; afterwards the lane forwards nothing of it, and passes
+    /// up what its legs send until they are removed. It is still told of legs and pairs that join, which
+    /// it passes up too, even if it never knew the conference.
     fn export(&mut self, conference: ConferenceId) -> Option<ConferenceState>;
     /// Continue a conference where another lane stopped. Called after legs, tuples and `publish`.
     fn import(&mut self, conference: ConferenceId, state: ConferenceState);

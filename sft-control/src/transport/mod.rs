@@ -11,7 +11,11 @@ use crate::dataplane::{LegKeys, SessionKey, Tuple};
 #[derive(Debug)]
 pub enum TransportEvent {
     /// Send this datagram from our socket at `local`.
-    Transmit { local: SocketAddr, remote: SocketAddr, data: Vec<u8> },
+    Transmit {
+        local: SocketAddr,
+        remote: SocketAddr,
+        data: Vec<u8>,
+    },
     /// DTLS is done up to the keys: install them before the last flight leaves.
     Keys(Box<TransportKeys>),
     /// ICE validated this pair: accept media from it.
