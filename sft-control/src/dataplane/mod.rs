@@ -9,6 +9,8 @@ use sft_common::{drops::DropReason, maps::Profile};
 
 use crate::core::table::{ConferenceId, ConferenceTable, Layer, LegId, Speaker, Speakers};
 
+pub mod lanes;
+
 /// An address pair that ICE has validated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tuple {
@@ -148,7 +150,9 @@ pub trait Lane {
     fn slots(&self, conference: ConferenceId) -> Vec<SlotReading>;
     /// Arrivals with transport-wide sequence numbers since the last call for this leg.
     fn take_arrivals(&mut self, leg: LegId, into: &mut Vec<Arrival>);
-    /// Take a conference out, with its exact state; afterwards the lane forwards nothing of it.
+    /// Take a conference out, with its exact state; afterwards the lane forwards nothing of it, and passes
+    /// up what its legs send until they are removed. It is still told of legs and pairs that join, which
+    /// it passes up too, even if it never knew the conference.
     fn export(&mut self, conference: ConferenceId) -> Option<ConferenceState>;
     /// Continue a conference where another lane stopped. Called after legs, tuples and `publish`.
     fn import(&mut self, conference: ConferenceId, state: ConferenceState);
