@@ -1,0 +1,196 @@
+#!/usr/bin/env node
+// A conference of three real clients through one SFT. The exit status is 0 when every client is established,
+// hears the tone and sees the colour of every other one, all decrypted by the library's own worker, and the
+// server's counters say that the expected lane made the copies.
+//
+// The line `restart` on standard output asks whoever started this to crash and restart the server.
+import crypto from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { Backend } from './backend.mjs';
+import { Chromium } from './chromium.mjs';
+import { Observation } from './observation.mjs';
+import { exchange, forwardedCopies, servePage, serveStun } from './services.mjs';
+
+const { values: options } = parseArgs({ options: {
+  sft: { type: 'string' },                        // base URL of the SFT
+  metrics: { type: 'string' },                    // URL of its metrics
+  output: { type: 'string' },                     // directory for the logs
+  chromium: { type: 'string', default: 'chromium' },
+  lane: { type: 'string', default: 'kernel' },    // the lane that must make every copy: kernel | user
+  mls: { type: 'boolean', default: false },       // an MLS conference instead of a Proteus one
+  video: { type: 'boolean', default: false },     // every client sends video
+  leave: { type: 'boolean', default: false },     // in the end the clients leave one by one
+  restart: { type: 'boolean', default: false },   // the server crashes in the middle
+} });
+
+const ESTABLISHED = 4;
+const SETUP_TIMEOUT = 40_000;
+const MEDIA_TIMEOUT = 25_000;
+// A client notices a silent server after about 25 s, and its attempts to rejoin are seconds apart.
+const RECONNECT_TIMEOUT = 90_000;
+const STEADY = 5_000;
+const LEAST_COPIES = { audio: 100, video: 100 };
+
+const TONES = { anna: 520, ben: 750, carl: 980 };
+const COLOURS = { anna: [200, 30, 30], ben: [30, 170, 30], carl: [30, 30, 210] };
+
+const started = Date.now();
+const sleep = ms => new Promise(resolve => setTimeout(resolve, ms));
+const say = text => console.error(`      [${((Date.now() - started) / 1000).toFixed(1).padStart(5)} s] ${text}`);
+
+fs.mkdirSync(options.output, { recursive: true });
+const journal = fs.createWriteStream(path.join(options.output, 'events.jsonl'));
+const record = (name, event) => journal.write(`${JSON.stringify({ ms: Date.now() - started, name, ...event })}\n`);
+
+const conversation = crypto.randomUUID();
+const clients = Object.keys(TONES).map(name => ({
+  name, userId: crypto.randomUUID(), clientId: crypto.randomBytes(8).toString('hex'), state: 0, updates: 0,
+}));
+
+async function until(condition, timeout, what) {
+  const end = Date.now() + timeout;
+  while (!await condition()) {
+    if (Date.now() > end) throw new Error(`timeout: ${what}`);
+    await sleep(100);
+  }
+}
+
+// Posts for the client, and notices the answer to an UPDATE offer: a completed reconnection.
+async function postToSft(client, { url, data }) {
+  try {
+    const { status, text } = await exchange(url, { method: 'POST', body: data });
+    record(client.name, { type: 'sft', url, request: data, status, response: text });
+    if (status !== 200) return null;
+    const message = JSON.parse(data);
+    if (message.type === 'UPDATE' && message.resp) client.updates += 1;
+    return { status, text };
+  } catch (error) {
+    record(client.name, { type: 'sft-failed', url, request: data, error: String(error) });
+    return null;
+  }
+}
+
+function onMessage(client, backend, message) {
+  record(client.name, message);
+  const answer = value => client.page.call('answerQuestion', message.question, value);
+  switch (message.type) {
+    case 'sft': return postToSft(client, message).then(answer);
+    case 'configuration': return answer(backend.configuration);
+    case 'message': return backend.deliver(client, message);
+    case 'wants-clients': return backend.announceClients(client);
+    case 'wants-epoch': return backend.announceEpoch(client);
+    case 'incoming': client.incoming = true; return undefined;
+    case 'state': client.state = message.state; return say(`${client.name}: state ${message.state}`);
+    case 'closed': return say(`${client.name}: closed for reason ${message.reason}`);
+    case 'error': return say(`${client.name}: ${message.text}`);
+    default: return undefined;
+  }
+}
+
+async function open(client, browser, backend, pageUrl) {
+  const handle = message => Promise.resolve(onMessage(client, backend, message))
+    .catch(error => record(client.name, { type: 'harness', error: String(error) }));
+  client.page = await browser.open(pageUrl, handle);
+  backend.add(client);
+  await client.page.call('initialise', {
+    name: client.name, userId: client.userId, clientId: client.clientId, conversation,
+    mls: options.mls, video: options.video, tones: TONES, colours: COLOURS,
+    width: 640, height: 360, framesPerSecond: 10,
+  });
+}
+
+async function joinAll(backend) {
+  const [first, ...others] = clients;
+  await first.page.call('start');
+  await backend.join(first);
+  for (const client of others) {
+    await until(() => client.incoming, SETUP_TIMEOUT, `${client.name} is called`);
+    await sleep(1000);
+    await backend.announceClients(client);
+    await client.page.call('answer');
+    await backend.join(client);
+  }
+  await until(() => clients.every(client => client.state === ESTABLISHED), SETUP_TIMEOUT, 'everybody is established');
+}
+
+// Samples until nothing is missing, then on for a while: it must also stay so.
+async function observe(what) {
+  say(`observing ${what}`);
+  const observation = new Observation(clients, { video: options.video });
+  const end = Date.now() + MEDIA_TIMEOUT;
+  do {
+    await sleep(1000);
+    await observation.sample();
+  } while (observation.problems().length > 0 && Date.now() < end);
+  const steady = Date.now() + STEADY;
+  while (Date.now() < steady) {
+    await sleep(1000);
+    await observation.sample();
+  }
+  return [...observation.problems(), ...await checkLanes()].map(problem => `${what}: ${problem}`);
+}
+
+async function checkLanes() {
+  const copies = await forwardedCopies(options.metrics);
+  say(`copies: ${JSON.stringify(copies)}`);
+  const other = options.lane === 'kernel' ? 'user' : 'kernel';
+  const problems = [];
+  for (const kind of options.video ? ['audio', 'video'] : ['audio']) {
+    if (copies[other][kind] > 0) problems.push(`${copies[other][kind]} ${kind} copies by the ${other} lane`);
+    if (copies[options.lane][kind] < LEAST_COPIES[kind]) {
+      problems.push(`only ${copies[options.lane][kind]} ${kind} copies by the ${options.lane} lane`);
+    }
+  }
+  return problems;
+}
+
+async function crashServer() {
+  for (const client of clients) client.updates = 0;
+  say('the server crashes');
+  console.log('restart');
+  await until(() => clients.every(client => client.updates > 0), RECONNECT_TIMEOUT, 'every client exchanges its UPDATE');
+  say('every client has exchanged its UPDATE');
+}
+
+async function leaveOneByOne(backend) {
+  const remaining = [...clients];
+  while (remaining.length > 1) {
+    const leaver = remaining.pop();
+    say(`${leaver.name} leaves`);
+    await leaver.page.call('end');
+    await backend.leave(leaver);
+    const settled = async client => {
+      const { state, members } = await client.page.call('observe');
+      return state === ESTABLISHED && members === remaining.length;
+    };
+    await until(async () => (await Promise.all(remaining.map(settled))).every(Boolean), 10_000,
+      `${remaining.map(client => client.name)} stay in the call with ${remaining.length} participants`);
+  }
+}
+
+async function run(browser, services) {
+  const backend = new Backend({ sft: options.sft, stun: services.stun.url, mls: options.mls });
+  const answers = () => exchange(`${options.sft}/sft/status`, { timeout: 1000 }).then(() => true, () => false);
+  await until(answers, 15_000, 'the server answers');
+  for (const client of clients) await open(client, browser, backend, services.page.url);
+  await joinAll(backend);
+  const problems = await observe('the call');
+  if (options.restart) {
+    await crashServer();
+    problems.push(...await observe('the call after the crash'));
+  }
+  if (options.leave) await leaveOneByOne(backend);
+  return problems;
+}
+
+const services = { page: await servePage(), stun: await serveStun() };
+const browser = Chromium.launch(options.chromium);
+const problems = await run(browser, services).catch(error => [error.message]);
+await browser.close();
+for (const service of Object.values(services)) service.close();
+await new Promise(resolve => journal.end(resolve));
+for (const problem of problems) say(`PROBLEM: ${problem}`);
+say(problems.length === 0 ? 'the call is as it should be' : `logs: ${options.output}`);
+process.exit(problems.length === 0 ? 0 : 1);
