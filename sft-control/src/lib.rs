@@ -6,5 +6,6 @@
 
 pub mod core;
 pub mod dataplane;
+pub mod netlink;
 pub mod sdp;
 pub mod transport;
