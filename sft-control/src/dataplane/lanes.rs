@@ -86,7 +86,7 @@ pub struct LaneCounters {
     pub user: Counters,
 }
 
-/// Both lanes. `K` is [`super::xdp::KernelLane`] and `U` is [`super::user::UserLane`] outside tests.
+/// Both lanes: `K` is the kernel's, `U` is userspace's.
 pub struct Lanes<K, U> {
     mode: Mode,
     kernel: Option<K>,

@@ -1,0 +1,197 @@
+//! Header extensions: the walk against a plain model, and what blanking leaves.
+
+use proptest::prelude::*;
+use sft_common::{
+    extension::{Extensions, KeyframeMark, MAX_STEPS, Rid, walk},
+    rtp::{header_buffer, parse},
+};
+
+/// An RTP packet with these extension bytes, padded to a whole word.
+fn packet(profile: u16, mut data: Vec<u8>) -> Vec<u8> {
+    data.resize(data.len().next_multiple_of(4), 0);
+    let mut bytes = vec![0x90, 100, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1];
+    bytes.extend(profile.to_be_bytes());
+    bytes.extend((data.len() as u16 / 4).to_be_bytes());
+    bytes.extend(data);
+    bytes.extend(b"payload");
+    bytes
+}
+
+fn walked(packet: &[u8]) -> Extensions {
+    let buffer = header_buffer(packet);
+    walk(&buffer, &parse(&buffer, packet.len()).expect("a valid header"))
+}
+
+/// RFC 8285 as one reads it: all elements as (id, data), and where each starts and ends.
+fn model(two_byte: bool, data: &[u8]) -> Vec<(u8, Vec<u8>, std::ops::Range<usize>)> {
+    let mut elements = Vec::new();
+    let mut at = 0;
+    for _ in 0..MAX_STEPS {
+        let Some(first) = data.get(at).copied() else { break };
+        if first == 0 {
+            at += 1;
+            continue;
+        }
+        let (id, start, len) = if two_byte {
+            let Some(len) = data.get(at + 1) else { break };
+            (first, at + 2, *len as usize)
+        } else {
+            (first / 16, at + 1, first as usize % 16 + 1)
+        };
+        if !two_byte && (id == 0 || id == 15) {
+            break;
+        }
+        let Some(value) = data.get(start..start + len) else { break };
+        elements.push((id, value.to_vec(), at..start + len));
+        at = start + len;
+    }
+    elements
+}
+
+/// What the model's elements mean.
+fn meaning(elements: &[(u8, Vec<u8>, std::ops::Range<usize>)]) -> Extensions {
+    let mut found = Extensions::default();
+    for (id, value, range) in elements {
+        match (id, value.as_slice()) {
+            (1, [level]) => found.audio_level = Some(level % 128),
+            (3, [high, low]) => found.transport_sequence = Some(*high as u16 * 256 + *low as u16),
+            (4, b"l") => found.rid = Some(Rid::Low),
+            (4, b"h") => found.rid = Some(Rid::High),
+            (11, [first, ..]) => {
+                let start = first & 0x80 != 0 && first & 0x08 == 0;
+                found.keyframe = if start { KeyframeMark::Start } else { KeyframeMark::NotStart };
+            }
+            _ => {}
+        }
+        if let 3..=5 = id {
+            let blank = &mut found.blanks[*id as usize - 3];
+            blank.offset = 16 + range.start as u8;
+            blank.len = range.len() as u8;
+        }
+    }
+    found
+}
+
+#[test]
+fn reads_what_browsers_send() {
+    // Transport-wide sequence, RID, frame descriptor with dimensions, audio level, in one-byte form.
+    let data =
+        vec![0x31, 0x12, 0x34, 0x40, b'h', 0xb7, 0xb0, 1, 0, 0, 1, 0x40, 0, 0xf0, 0x10, 0xff, 0x50, b'l', 0];
+    let found = walked(&packet(0xbede, data));
+    assert_eq!(found.audio_level, Some(127));
+    assert_eq!(found.transport_sequence, Some(0x1234));
+    assert_eq!(found.rid, Some(Rid::High));
+    assert_eq!(found.keyframe, KeyframeMark::Start);
+    assert_eq!(found.blanks.map(|b| (b.offset, b.len)), [(16, 3), (19, 2), (32, 2)]);
+}
+
+#[test]
+fn reads_the_two_byte_form() {
+    let data = vec![1, 1, 0x85, 0, 3, 2, 0xab, 0xcd, 11, 3, 0x08, 0, 0, 4, 1, b'l', 1, 0];
+    let found = walked(&packet(0x1005, data));
+    assert_eq!(found.audio_level, Some(5));
+    assert_eq!(found.transport_sequence, Some(0xabcd));
+    assert_eq!(found.keyframe, KeyframeMark::NotStart);
+    assert_eq!(found.rid, Some(Rid::Low));
+}
+
+#[test]
+fn marks_key_frames() {
+    let mark = |first: u8| walked(&packet(0xbede, vec![0xb0, first])).keyframe;
+    assert_eq!(mark(0xb0), KeyframeMark::Start);
+    assert_eq!(mark(0x80), KeyframeMark::Start);
+    assert_eq!(mark(0x88), KeyframeMark::NotStart);
+    assert_eq!(mark(0x00), KeyframeMark::NotStart);
+    assert_eq!(mark(0x40), KeyframeMark::NotStart);
+    assert_eq!(walked(&packet(0xbede, vec![0x10, 3])).keyframe, KeyframeMark::Unmarked);
+}
+
+#[test]
+fn stops_where_the_rfc_says() {
+    let after = |stop: u8| walked(&packet(0xbede, vec![0x10, 7, stop, 0, 0x31, 1, 1])).transport_sequence;
+    assert_eq!(after(0xf0), None);
+    assert_eq!(after(0x01), None);
+    assert_eq!(after(0x20), Some(0x0101));
+    // An element beyond the extension's end is not read, though packet bytes follow.
+    assert_eq!(walked(&packet(0xbede, vec![0, 0, 0x10, 7, 0, 0, 0, 0x31])).transport_sequence, None);
+}
+
+#[test]
+fn reads_nothing_in_other_profiles() {
+    assert_eq!(walked(&packet(0x1234, vec![0x10, 7, 0x31, 1, 2])), Extensions::default());
+}
+
+fn data() -> impl Strategy<Value = Vec<u8>> {
+    // Half of it plausible, so that walks get somewhere.
+    let plausible = (0..16_u8, prop::collection::vec(any::<u8>(), 1..5)).prop_map(|(id, value)| {
+        let mut bytes = vec![id << 4 | (value.len() as u8 - 1)];
+        bytes.extend(value);
+        bytes
+    });
+    let rid = prop::sample::select(vec![vec![0x40, b'l'], vec![0x40, b'h'], vec![0x50, b'l'], vec![0]]);
+    let noise = prop::collection::vec(any::<u8>(), 1..4);
+    let two_byte = (0..16_u8, prop::collection::vec(any::<u8>(), 0..4)).prop_map(|(id, value)| {
+        let mut bytes = vec![id, value.len() as u8];
+        bytes.extend(value);
+        bytes
+    });
+    prop::collection::vec(prop_oneof![4 => plausible, 2 => rid, 1 => noise, 3 => two_byte], 0..12).prop_map(
+        |parts| {
+            let mut bytes = parts.concat();
+            bytes.truncate(108);
+            bytes
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn finds_what_the_model_finds(two_byte: bool, data in data()) {
+        let bytes = packet(if two_byte { 0x1000 } else { 0xbede }, data);
+        let header = &bytes[16..bytes.len() - 7];
+        prop_assert_eq!(walked(&bytes), meaning(&model(two_byte, header)));
+    }
+
+    #[test]
+    fn blanking_removes_the_blanked_elements_and_nothing_else(two_byte: bool, data in data()) {
+        let mut bytes = packet(if two_byte { 0x1000 } else { 0xbede }, data);
+        let end = bytes.len() - 7;
+        let before = model(two_byte, &bytes[16..end]);
+        let found = walked(&bytes);
+        found.blank(&mut bytes);
+        // The last element of an id is blanked; the others stay, byte for byte and in place.
+        let mut expected = before.clone();
+        for id in 3..=5 {
+            if let Some(last) = expected.iter().rposition(|element| element.0 == id) {
+                expected.remove(last);
+            }
+        }
+        let after = model(two_byte, &bytes[16..end]);
+        // Blanks are steps too: the walk may end earlier, but finds nothing that was not there.
+        prop_assert_eq!(&after[..], &expected[..after.len()]);
+        if before.len() + end - 16 <= MAX_STEPS {
+            prop_assert_eq!(after.len(), expected.len());
+        }
+        prop_assert_eq!(&bytes[end..], b"payload");
+    }
+
+    #[test]
+    fn any_bytes_are_walked(buffer in prop::collection::vec(any::<u8>(), 128), profile in 0..3_usize) {
+        let mut bytes = buffer;
+        bytes[0] = 0x90 | bytes[0] & 0x0f;
+        let at = 12 + 4 * (bytes[0] & 0x0f) as usize;
+        bytes[at..at + 2].copy_from_slice(&[[0xbe, 0xde], [0x10, 0x00], [0, 0]][profile]);
+        bytes[at + 2] = 0;
+        bytes[at + 3] %= 28;
+        let buffer = header_buffer(&bytes);
+        if let Ok(header) = parse(&buffer, 1200) {
+            let found = walk(&buffer, &header);
+            for blank in found.blanks {
+                prop_assert!(blank.offset as usize + blank.len as usize <= header.header_len);
+                prop_assert!(blank.len == 0 || blank.offset as usize >= header.extension_offset);
+            }
+        }
+    }
+}

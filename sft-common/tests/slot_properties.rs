@@ -1,0 +1,291 @@
+//! The promises of slots under loss, reordering, duplicates, wraps, switches and several CPUs: no
+//! output index twice, no loss hidden, no gap invented.
+
+mod world;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use sft_common::{drops::DropReason, extension::KeyframeMark, maps::Kind};
+use world::{Entry, OUT_START, Outcome, Sent, World};
+
+const SOURCES: usize = 6;
+const CPUS: usize = 3;
+
+/// One packet of a plan: what its sender and the network do to it.
+#[derive(Clone, Debug)]
+struct Packet {
+    padding_only: bool,
+    loud: bool,
+    mark: KeyframeMark,
+    lost: bool,
+    /// Places it arrives behind its turn.
+    late: usize,
+    /// It arrives a second time, this many places behind its turn.
+    again: Option<usize>,
+    cpu: usize,
+    again_cpu: usize,
+}
+
+/// Something that happens between two arrivals.
+#[derive(Clone, Debug)]
+enum Event {
+    Turns(Vec<usize>),
+    Subscribe(usize, bool),
+    EndOldSubscriptions,
+    Reserve(usize),
+    ReplaceSpeaker(usize, Option<usize>),
+}
+
+#[derive(Clone, Debug)]
+struct Plan {
+    /// First index of each source.
+    starts: Vec<u64>,
+    /// Packets by source.
+    streams: Vec<Vec<Packet>>,
+    /// One behind each arrival, as long as there are some.
+    events: Vec<Event>,
+}
+
+fn packet() -> impl Strategy<Value = Packet> {
+    let mark = prop::sample::select(vec![
+        KeyframeMark::NotStart,
+        KeyframeMark::NotStart,
+        KeyframeMark::NotStart,
+        KeyframeMark::Start,
+        KeyframeMark::Unmarked,
+    ]);
+    let late = prop_oneof![5 => Just(0_usize), 2 => 1..4_usize, 1 => 4..30_usize];
+    let again = prop::option::weighted(0.1, 0..20_usize);
+    (prop::bool::weighted(0.2), mark, prop::bool::weighted(0.1), late, again, 0..CPUS, 0..CPUS).prop_map(
+        |(padding_only, mark, lost, late, again, cpu, again_cpu)| Packet {
+            padding_only,
+            loud: true,
+            mark,
+            lost,
+            late,
+            again,
+            cpu,
+            again_cpu,
+        },
+    )
+}
+
+/// Packets in stretches of speech and silence.
+fn stream() -> impl Strategy<Value = Vec<Packet>> {
+    prop::collection::vec((any::<bool>(), prop::collection::vec(packet(), 1..15)), 1..6).prop_map(
+        |stretches| {
+            let speak = |(loud, stretch): (bool, Vec<Packet>)| {
+                stretch.into_iter().map(move |packet| Packet { loud, ..packet })
+            };
+            stretches.into_iter().flat_map(speak).collect()
+        },
+    )
+}
+
+/// The CPUs get on with their work.
+fn turns() -> BoxedStrategy<Event> {
+    prop::collection::vec(0..CPUS, 0..8).prop_map(Event::Turns).boxed()
+}
+
+/// As [`turns`], and the tables change.
+fn event(kind: Kind) -> BoxedStrategy<Event> {
+    match kind {
+        Kind::Video => prop_oneof![
+            16 => turns(),
+            2 => (0..SOURCES, any::<bool>()).prop_map(|(source, wait)| Event::Subscribe(source, wait)),
+            1 => Just(Event::EndOldSubscriptions),
+        ]
+        .boxed(),
+        Kind::Audio => prop_oneof![
+            16 => turns(),
+            1 => (0..SOURCES).prop_map(Event::Reserve),
+            2 => (0..4_usize, prop::option::of(0..SOURCES))
+                .prop_map(|(slot, next)| Event::ReplaceSpeaker(slot, next)),
+        ]
+        .boxed(),
+    }
+}
+
+fn plan(event: BoxedStrategy<Event>) -> impl Strategy<Value = Plan> {
+    let start = prop_oneof![1..10_u64, 65_500..65_536_u64];
+    (
+        prop::collection::vec(start, SOURCES),
+        prop::collection::vec(stream(), SOURCES),
+        prop::collection::vec(event, 0..300),
+    )
+        .prop_map(|(starts, streams, events)| Plan { starts, streams, events })
+}
+
+/// All arrivals in their order, as (CPU, packet). The order of different sources is mixed by position.
+fn arrivals(plan: &Plan) -> Vec<(usize, Sent)> {
+    let mut all = Vec::new();
+    for (source, stream) in plan.streams.iter().enumerate() {
+        for (n, packet) in stream.iter().enumerate() {
+            let sent = Sent {
+                source,
+                index: plan.starts[source] + n as u64,
+                padding_only: packet.padding_only,
+                level: if packet.loud { 20 } else { 127 },
+                mark: packet.mark,
+            };
+            if packet.lost {
+                continue;
+            }
+            all.push((n + packet.late, packet.cpu, sent));
+            if let Some(again) = packet.again {
+                all.push((n + again, packet.again_cpu, sent));
+            }
+        }
+    }
+    all.sort_by_key(|arrival| arrival.0);
+    all.into_iter().map(|(_, cpu, sent)| (cpu, sent)).collect()
+}
+
+fn run(kind: Kind, plan: &Plan) -> World {
+    let mut world = World::new(kind, &plan.starts, CPUS);
+    match kind {
+        Kind::Video => world.subscribe(0, false),
+        Kind::Audio => world.reserve(0),
+    }
+    let mut events = plan.events.iter();
+    for (cpu, sent) in arrivals(plan) {
+        world.arrive(cpu, sent);
+        match events.next() {
+            // Without further plans the CPUs keep up.
+            None => world.finish(),
+            Some(Event::Turns(cpus)) => {
+                for cpu in cpus {
+                    world.turn(*cpu);
+                }
+            }
+            Some(Event::Subscribe(source, wait)) => world.subscribe(*source, *wait),
+            Some(Event::EndOldSubscriptions) => world.end_old_subscriptions(),
+            Some(Event::Reserve(source)) => world.reserve(*source),
+            Some(Event::ReplaceSpeaker(slot, next)) => world.replace_speaker(*slot, *next),
+        }
+    }
+    world.finish();
+    world
+}
+
+/// Copies handed out in one run of one slot.
+#[derive(Default)]
+struct Run {
+    /// Output index to (packet, output timestamp).
+    out: BTreeMap<u64, (Sent, u32)>,
+}
+
+/// By slot, then by run.
+type Runs = BTreeMap<usize, BTreeMap<u64, Run>>;
+
+fn runs(journal: &[Entry]) -> Result<Runs, TestCaseError> {
+    let mut runs = Runs::new();
+    let mut used = BTreeSet::new();
+    for Entry { sent, outcome } in journal {
+        if let Outcome::Copied(slot, run, Ok(place)) = outcome {
+            prop_assert!(used.insert((*slot, place.index)), "index {} of slot {} twice", place.index, slot);
+            let run = runs.entry(*slot).or_default().entry(*run).or_default();
+            run.out.insert(place.index, (*sent, place.timestamp));
+        }
+    }
+    Ok(runs)
+}
+
+/// Runs follow each other without a gap, and the first starts where it was told.
+fn runs_are_adjacent(runs: &Runs) -> Result<(), TestCaseError> {
+    for slot in runs.values() {
+        let mut next = OUT_START;
+        for run in slot.values() {
+            prop_assert_eq!(run.out.keys().next(), Some(&next));
+            next = run.out.keys().next_back().map_or(next, |last| last + 1);
+        }
+    }
+    Ok(())
+}
+
+/// May this be why a packet is missing in a run of a slot?
+///
+/// While `steady`, when the tables do not change, only the network's doing may: the packet came too late
+/// for the numbers, for the stretch of speech (`over`) or for the slot. A change of tables may send a
+/// packet elsewhere besides.
+fn explains(outcome: &Outcome, at: (usize, u64), over: bool, steady: bool) -> bool {
+    match outcome {
+        Outcome::Refused(DropReason::BeforeBase) => over || !steady,
+        Outcome::Refused(DropReason::Replay | DropReason::TooOld) => true,
+        Outcome::Refused(DropReason::NoReceiver | DropReason::NoAudioSlot) => !steady,
+        Outcome::Refused(_) => false,
+        Outcome::Copied(slot, run, Err(DropReason::Superseded)) if (*slot, *run) == at => true,
+        // It overtook the key frame that the slot waited for.
+        Outcome::Copied(slot, run, Err(DropReason::AwaitingKeyframe)) if (*slot, *run) == at => !steady,
+        Outcome::Copied(slot, run, _) => (*slot, *run) != at && !steady,
+    }
+}
+
+/// Every index that a run leaves out is a packet that did not arrive in time, and every such packet
+/// leaves one out.
+fn gaps_are_losses(journal: &[Entry], runs: &Runs, steady: bool) -> Result<(), TestCaseError> {
+    let mut fates: BTreeMap<(usize, u64), Vec<Outcome>> = BTreeMap::new();
+    for Entry { sent, outcome } in journal {
+        fates.entry((sent.source, sent.index)).or_default().push(*outcome);
+    }
+    let fate = |source, index| fates.get(&(source, index)).map_or(&[][..], Vec::as_slice);
+    let skipped = |outcome: &Outcome| matches!(outcome, Outcome::Refused(DropReason::PaddingOnly));
+    for (slot, runs) in runs {
+        for (number, run) in runs {
+            let over = runs.range(number + 1..).next().is_some();
+            let places: Vec<_> = run.out.iter().collect();
+            for pair in places.windows(2) {
+                let ((low_out, (low, low_time)), (high_out, (high, high_time))) = (pair[0], pair[1]);
+                prop_assert_eq!(low.source, high.source);
+                prop_assert!(low.index < high.index, "order within a run is the sender's");
+                let distance = high.timestamp().wrapping_sub(low.timestamp());
+                prop_assert_eq!(high_time.wrapping_sub(*low_time), distance);
+                let mut missing = 0;
+                for index in low.index + 1..high.index {
+                    let fate = fate(low.source, index);
+                    if fate.iter().any(skipped) {
+                        continue;
+                    }
+                    missing += 1;
+                    let wrong =
+                        fate.iter().find(|outcome| !explains(outcome, (*slot, *number), over, steady));
+                    prop_assert!(wrong.is_none(), "source {} packet {}: {:?}", low.source, index, wrong);
+                }
+                prop_assert_eq!(high_out - low_out - 1, missing);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check(kind: Kind, plan: &Plan, steady: bool) -> Result<(), TestCaseError> {
+    let world = run(kind, plan);
+    let runs = runs(&world.journal)?;
+    runs_are_adjacent(&runs)?;
+    gaps_are_losses(&world.journal, &runs, steady)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn video_keeps_the_promises(plan in plan(event(Kind::Video))) {
+        check(Kind::Video, &plan, false)?;
+    }
+
+    #[test]
+    fn audio_keeps_the_promises(plan in plan(event(Kind::Audio))) {
+        check(Kind::Audio, &plan, false)?;
+    }
+
+    #[test]
+    fn video_without_switches_shows_losses_and_nothing_else(plan in plan(turns())) {
+        check(Kind::Video, &plan, true)?;
+    }
+
+    #[test]
+    fn audio_without_switches_shows_losses_and_nothing_else(plan in plan(turns())) {
+        check(Kind::Audio, &plan, true)?;
+    }
+}
