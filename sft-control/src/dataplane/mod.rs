@@ -10,6 +10,9 @@ use sft_common::{drops::DropReason, maps::Profile};
 use crate::core::table::{ConferenceId, ConferenceTable, Layer, LegId, Speaker, Speakers};
 
 pub mod lanes;
+pub mod learning;
+pub mod user;
+pub mod xdp;
 
 /// An address pair that ICE has validated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
