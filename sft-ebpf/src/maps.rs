@@ -1,12 +1,14 @@
-//! Every map of the programs, under the names of `sft_common::maps::name`, whose module documents the
-//! records.
+//! The forwarding maps. What is in them: `sft_common::maps`; sizes here are those of tests, the control
+//! plane sets its own when it loads the programs.
 //!
-//! Sizes are placeholders: the loader sets the number of entries of every map whose size depends on how
-//! many legs a server carries. All maps are allocated in full and none evicts: when one is full, user
-//! space refuses the join.
+//! | map | written by | full means |
+//! | --- | --- | --- |
+//! | `CONFIG`, `LOCAL`, `TUPLES`, `LEGS`, `LEG_CONTROL`, `KEYS`, `SOURCE_IDS`, `SOURCES`, `SOURCE_CONTROL`, `ENTRIES`, `REPLICATORS`, `PATHS` | control plane (`LEG_CONTROL::learning` counted down here) | a join is refused |
+//! | `SPEAKERS` | both, by compare-and-exchange | a conference is refused |
+//! | `SOURCE_STATE`, `SLOTS` | these programs; the control plane before the first use | a join is refused |
+//! | `SOURCE_STATS`, `ARRIVALS`, `FLIGHT`, `DROPS`, `COUNTERS`, `SCRATCH` | these programs | cannot be |
 
 use aya_ebpf::{
-    bindings::BPF_F_MMAPABLE,
     btf_maps::{Array, ArrayOfMaps, DevMap, HashMap, PerCpuArray},
     macros::btf_map,
 };
@@ -23,65 +25,51 @@ use sft_common::{
 
 use crate::scratch::Scratch;
 
-/// Shared with user space as memory.
-const SHARED: usize = BPF_F_MMAPABLE as usize;
-/// Entries where the loader sets the number.
-const PLACEHOLDER: usize = 8;
-
-// ---- Written by user space, read here. ------------------------------------------------------------
+/// The control plane maps the array into its memory.
+const MMAPABLE: usize = 1 << 10;
+/// Records of a map unless the control plane says otherwise.
+const DEFAULT: usize = 64;
 
 #[btf_map]
-pub static CONFIG: Array<Config, 1, SHARED> = Array::new();
+pub static CONFIG: Array<Config, 1, MMAPABLE> = Array::new();
 #[btf_map]
-pub static LOCAL: HashMap<LocalKey, u32, PLACEHOLDER> = HashMap::new();
+pub static LOCAL: HashMap<LocalKey, u32, 16> = HashMap::new();
 #[btf_map]
-pub static TUPLES: HashMap<TupleKey, u32, PLACEHOLDER> = HashMap::new();
+pub static TUPLES: HashMap<TupleKey, u32, DEFAULT> = HashMap::new();
 #[btf_map]
-pub static LEGS: Array<LegRecord, PLACEHOLDER> = Array::new();
+pub static LEGS: Array<LegRecord, DEFAULT> = Array::new();
 #[btf_map]
-pub static KEYS: Array<KeyRecord, PLACEHOLDER> = Array::new();
+pub static LEG_CONTROL: Array<LegControl, DEFAULT, MMAPABLE> = Array::new();
 #[btf_map]
-pub static SOURCE_IDS: HashMap<SourceKey, u32, PLACEHOLDER> = HashMap::new();
+pub static KEYS: Array<KeyRecord, DEFAULT> = Array::new();
 #[btf_map]
-pub static SOURCES: Array<SourceRecord, PLACEHOLDER> = Array::new();
+pub static SOURCE_IDS: HashMap<SourceKey, u32, DEFAULT> = HashMap::new();
 #[btf_map]
-pub static SOURCE_CONTROL: Array<SourceControl, PLACEHOLDER, SHARED> = Array::new();
+pub static SOURCES: Array<SourceRecord, DEFAULT> = Array::new();
 #[btf_map]
-pub static ENTRIES: Array<ListEntry, PLACEHOLDER> = Array::new();
+pub static SOURCE_CONTROL: Array<SourceControl, DEFAULT, MMAPABLE> = Array::new();
 #[btf_map]
-pub static PATHS: Array<PathRecord, PLACEHOLDER> = Array::new();
-/// Map n holds n entries, all for the same interface and the egress program.
+pub static SOURCE_STATE: Array<LockedSource, DEFAULT> = Array::new();
+#[btf_map]
+pub static SOURCE_STATS: Array<SourceStats, DEFAULT, MMAPABLE> = Array::new();
+#[btf_map]
+pub static SPEAKERS: Array<SpeakerCells, DEFAULT, MMAPABLE> = Array::new();
+#[btf_map]
+pub static ENTRIES: Array<ListEntry, DEFAULT> = Array::new();
+/// At n, a device map of n identical entries: one broadcast makes n copies.
 #[btf_map]
 pub static REPLICATORS: ArrayOfMaps<DevMap<1>, { MAX_REPLICATION + 1 }> = ArrayOfMaps::new();
-
-// ---- Changed by both. -----------------------------------------------------------------------------
-
-/// The learning budget is counted down here.
 #[btf_map]
-pub static LEG_CONTROL: Array<LegControl, PLACEHOLDER, SHARED> = Array::new();
-/// Changed by compare-and-exchange only.
+pub static PATHS: Array<PathRecord, DEFAULT> = Array::new();
 #[btf_map]
-pub static SPEAKERS: Array<SpeakerCells, PLACEHOLDER, SHARED> = Array::new();
-
-// ---- Written here, read by user space. ------------------------------------------------------------
-
+pub static SLOTS: Array<LockedSlot, DEFAULT> = Array::new();
 #[btf_map]
-pub static SOURCE_STATE: Array<LockedSource, PLACEHOLDER> = Array::new();
+pub static ARRIVALS: Array<ArrivalRing, DEFAULT, MMAPABLE> = Array::new();
 #[btf_map]
-pub static SOURCE_STATS: Array<SourceStats, PLACEHOLDER, SHARED> = Array::new();
-#[btf_map]
-pub static SLOTS: Array<LockedSlot, PLACEHOLDER> = Array::new();
-#[btf_map]
-pub static ARRIVALS: Array<ArrivalRing, PLACEHOLDER, SHARED> = Array::new();
+pub static FLIGHT: PerCpuArray<Flights, 1> = PerCpuArray::new();
 #[btf_map]
 pub static DROPS: PerCpuArray<u64, REASONS> = PerCpuArray::new();
 #[btf_map]
 pub static COUNTERS: PerCpuArray<u64, { Counter::COUNT }> = PerCpuArray::new();
-
-// ---- Ours alone. ----------------------------------------------------------------------------------
-
-#[btf_map]
-pub static FLIGHT: PerCpuArray<Flights, 1> = PerCpuArray::new();
-/// Neither ingress, egress nor the report of a transmission interrupts another on the same CPU.
 #[btf_map]
 pub static SCRATCH: PerCpuArray<Scratch, 1> = PerCpuArray::new();
