@@ -4,5 +4,13 @@
 //! for RTCP. No sockets, no policy. The XDP programs have their own arithmetic in `sft_common::srtp`.
 
 mod derive;
+mod rtcp;
+mod rtp;
+mod suite;
 
 pub use derive::{SessionKeys, session_keys};
+pub use rtcp::{RtcpReceiver, RtcpSealError, RtcpSender};
+pub use rtp::RtpCipher;
+
+#[cfg(test)]
+mod testing;
