@@ -90,36 +90,68 @@ pub struct Extensions {
 /// it counts.
 #[inline(always)]
 pub fn walk(buffer: &HeaderBuffer, header: &RtpHeader) -> Extensions {
-    let mut found = Extensions::default();
-    let two_byte = match header.profile {
-        ExtensionProfile::OneByte => false,
-        ExtensionProfile::TwoByte => true,
-        ExtensionProfile::None | ExtensionProfile::Other => return found,
-    };
-    let end = header.extension_offset + header.extension_len;
-    let mut offset = header.extension_offset;
+    let mut walk = Walk::start(header);
     let mut steps = 0;
-    while steps < MAX_STEPS && offset < end {
+    while steps < MAX_STEPS && walk.step(buffer) {
         steps += 1;
+    }
+    walk.found
+}
+
+/// A walk on its way, for callers that keep it in memory between two steps: the verifier would otherwise
+/// follow every combination of what can be found.
+#[derive(Clone, Copy, Debug)]
+pub struct Walk {
+    pub found: Extensions,
+    /// From the start of the packet.
+    offset: u32,
+    end: u32,
+    two_byte: bool,
+}
+
+impl Walk {
+    /// At the first element.
+    #[inline(always)]
+    pub fn start(header: &RtpHeader) -> Walk {
+        let len = match header.profile {
+            ExtensionProfile::OneByte | ExtensionProfile::TwoByte => header.extension_len,
+            ExtensionProfile::None | ExtensionProfile::Other => 0,
+        };
+        Walk {
+            found: Extensions::default(),
+            offset: header.extension_offset as u32,
+            end: (header.extension_offset + len) as u32,
+            two_byte: matches!(header.profile, ExtensionProfile::TwoByte),
+        }
+    }
+
+    /// Takes one element or byte of padding; `false` if the walk has ended.
+    #[inline(always)]
+    pub fn step(&mut self, buffer: &HeaderBuffer) -> bool {
+        let (offset, end) = (self.offset as usize, self.end as usize);
+        if offset >= end {
+            return false;
+        }
         let first = byte(buffer, offset);
         if first == 0 {
-            offset += 1;
-            continue;
+            self.offset += 1;
+            return true;
         }
-        let element = if two_byte {
+        let element = if self.two_byte {
             Element { id: first, data: offset + 2, len: byte(buffer, offset + 1) as usize }
         } else {
             Element { id: first >> 4, data: offset + 1, len: (first & 0x0f) as usize + 1 }
         };
         // RFC 8285 section 4.2: id 15, and id 0 with a length, end the extension.
-        let stop = !two_byte && (element.id == id::STOP || element.id == 0);
+        let stop = !self.two_byte && (element.id == id::STOP || element.id == 0);
         if stop || element.data + element.len > end {
-            break;
+            self.offset = self.end;
+            return false;
         }
-        found.take(buffer, element, offset);
-        offset = element.data + element.len;
+        self.found.take(buffer, element, offset);
+        self.offset = (element.data + element.len) as u32;
+        true
     }
-    found
 }
 
 #[derive(Clone, Copy)]

@@ -1,12 +1,46 @@
-//! The XDP programs of the kernel lane. Thin: every decision is made by a function of `sft-common`.
+//! The XDP programs of the kernel lane. Thin: every decision is made by a function of `sft-common`, and every
+//! packet that ends here is counted by its reason.
 #![no_std]
 #![no_main]
+#![feature(core_intrinsics)]
+#![allow(internal_features, reason = "BPF's compare-and-exchange has no stable name on this target")]
 
-use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};
+mod atomic;
+mod count;
+mod crypto;
+mod egress;
+mod frame;
+mod header;
+mod ingress;
+mod maps;
+mod scratch;
+mod speakers;
+mod transmitted;
 
+use aya_ebpf::{
+    macros::{raw_tracepoint, xdp},
+    programs::{RawTracePointContext, XdpContext},
+};
+
+/// Attached to the interfaces that media arrives on.
 #[xdp]
-pub fn sft_ingress(_ctx: XdpContext) -> u32 {
-    xdp_action::XDP_PASS
+pub fn sft_ingress(ctx: XdpContext) -> u32 {
+    // SAFETY: the program's own context.
+    unsafe { ingress::run(ctx.ctx) }
+}
+
+/// In every entry of every replicator: runs once per copy.
+#[xdp(map = "devmap")]
+pub fn sft_egress(ctx: XdpContext) -> u32 {
+    // SAFETY: the program's own context.
+    unsafe { egress::run(ctx.ctx) }
+}
+
+/// Attached to the kernel's report of transmitted copies.
+#[raw_tracepoint(tracepoint = "xdp_devmap_xmit")]
+pub fn sft_transmitted(ctx: RawTracePointContext) -> i32 {
+    transmitted::run(&ctx);
+    0
 }
 
 #[unsafe(link_section = "license")]

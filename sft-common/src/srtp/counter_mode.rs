@@ -5,7 +5,7 @@ use super::{
     DONE, Extent, FORGED, Frame, MALFORMED, Work,
     aes::Stream,
     at_parity, fold,
-    memory::{first_bytes, load16, load32, load64, may_continue, opaque, store16, store64},
+    memory::{first_bytes, load16, load32, load64, may_continue, opaque, store16, store32, store64},
     sha1::{Sha1, compress},
 };
 use crate::maps::KeyRecord;
@@ -176,7 +176,9 @@ unsafe fn authenticate(frame: Frame, key: *const KeyRecord, work: *mut Work) -> 
                 }
                 (*work).sum += load_block(at, hash);
             } else {
-                (*work).sum += load_last_block(frame, at, offset, present, hash);
+                let last = load_last_block(frame, extent.start, [offset, present], one, hash);
+                let Some(sum) = last else { return MALFORMED };
+                (*work).sum += sum;
             }
             if number + 1 == blocks {
                 // The inner pad's block counts.
@@ -234,24 +236,39 @@ unsafe fn load_block(at: *const u8, hash: *mut Sha1) -> u64 {
     sum
 }
 
-/// Copies the words below byte `present` of the message into the hash's block, zeros for the others, and
-/// returns their sum. `offset` is the position of `at` in the message.
+/// Copies the words of the message from byte `offset` to byte `present` into the hash's block, zeros behind
+/// them, and returns their sum; `None` if the verifier's loop budget is used up. `one` is 1 and unknown to
+/// the verifier, so that it walks one round for all.
 #[inline(always)]
-unsafe fn load_last_block(frame: Frame, at: *mut u8, offset: u64, present: u64, hash: *mut Sha1) -> u64 {
-    let mut sum = 0;
-    macro_rules! copy {
-        ($($n:literal)*) => { $(
-            let word = if offset + $n * 4 < present && frame.holds(at, $n * 4 + 4) {
-                // SAFETY: just checked.
-                unsafe { load32::<{ $n * 4 }>(at) }
-            } else {
-                0
-            };
-            // SAFETY: the caller vouches for the hash.
-            unsafe { (*hash).block[$n] = (word as u32).swap_bytes() };
-            sum += word;
-        )* };
+unsafe fn load_last_block(
+    frame: Frame,
+    start: *mut u8,
+    [offset, present]: [u64; 2],
+    one: u64,
+    hash: *mut Sha1,
+) -> Option<u64> {
+    // SAFETY: the caller vouches for the hash.
+    let block = unsafe { (&raw mut (*hash).block).cast::<u8>() };
+    let (mut sum, mut number) = (0, 0);
+    loop {
+        if !may_continue() {
+            return None;
+        }
+        if number >= 16 {
+            return Some(sum);
+        }
+        let position = opaque(offset + (number << 2)) & 0x7fc;
+        let at = start.wrapping_add(position as usize);
+        let word = if position < present && frame.holds(at, 4) {
+            // SAFETY: just checked.
+            unsafe { load32::<0>(at) }
+        } else {
+            0
+        };
+        let place = block.wrapping_add((opaque(number) << 2 & 0x3c) as usize);
+        // SAFETY: the mask keeps it inside the block, and the caller vouches for the hash.
+        unsafe { store32::<0>(place, (word as u32).swap_bytes() as u64) };
+        sum += word;
+        number += one;
     }
-    each_word!(copy);
-    sum
 }

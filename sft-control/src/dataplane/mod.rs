@@ -9,8 +9,10 @@ use sft_common::{drops::DropReason, maps::Profile};
 
 use crate::core::table::{ConferenceId, ConferenceTable, Layer, LegId, Speaker, Speakers};
 
+pub mod compile;
 pub mod lanes;
 pub mod learning;
+pub mod object;
 pub mod user;
 pub mod xdp;
 

@@ -1,200 +1,135 @@
-//! SRTCP (RFC 3711 section 3.4, RFC 7714 section 9): compound packets of one leg, opened and sealed.
-//!
-//! It authenticates and decrypts; what the packets say is `crate::rtcp`'s business.
+//! SRTCP (RFC 3711 section 3.4, RFC 7714 section 9): one index per direction, all SSRCs of a leg share it.
 
-use std::collections::HashMap;
+use aws_lc_rs::aead::Aad;
+use sft_common::{drops::DropReason, replay::ReplayWindow};
 
-use sft_common::{drops::DropReason, replay::ReplayWindow, srtp::key::KeyError};
-
-use super::suite::{CounterMode, Gcm, Suite};
+use super::{
+    KeyError,
+    cipher::{Cipher, Direction, SHORT_TAG, authenticate, is_authentic},
+};
 use crate::dataplane::SessionKey;
 
-/// Header of the first packet and SSRC of its sender: what is never encrypted.
-const CLEAR: usize = 8;
-/// The E flag and the index.
+/// Header of the first packet and its SSRC: never encrypted.
+const HEADER: usize = 8;
+/// E bit and index.
 const TRAILER: usize = 4;
-/// Set in the trailer if the packet is encrypted.
 const ENCRYPTED: u32 = 1 << 31;
-/// Senders that one leg may have, each with its own index (RFC 3711 section 3.2.3): a client has one per
-/// stream that it sends, and may report on each of its 37 slots as another.
-const MAX_SENDERS: usize = 128;
+const LONG_TAG: usize = 16;
 
 /// Opens what a leg sends.
 pub struct RtcpReceiver {
-    suite: Suite,
-    /// By SSRC of the sender.
-    seen: HashMap<u32, Seen>,
-}
-
-/// Indices that one sender has used.
-struct Seen {
-    highest: u64,
+    direction: Direction,
     window: ReplayWindow,
-}
-
-impl RtcpReceiver {
-    /// Starts to receive under the SRTCP key of the direction leg to us.
-    ///
-    /// # Errors
-    /// If the parts of the key do not fit its profile.
-    pub fn new(key: &SessionKey) -> Result<RtcpReceiver, KeyError> {
-        Ok(RtcpReceiver { suite: Suite::new(key)?, seen: HashMap::new() })
-    }
-
-    /// Verifies a packet, decrypts it if it is encrypted, and lets its index in once; returns the compound
-    /// RTCP packet.
-    ///
-    /// # Errors
-    /// `BadRtcp` if it is too short, does not verify, was seen before, is older than the replay window, or
-    /// is of one sender too many.
-    pub fn open(&mut self, packet: &[u8]) -> Result<Vec<u8>, DropReason> {
-        let parts = Parts::of(packet, &self.suite).ok_or(DropReason::BadRtcp)?;
-        self.check(&parts)?;
-        let opened = match &self.suite {
-            Suite::Gcm(gcm) => parts.open_gcm(gcm),
-            Suite::CounterMode(mode) => parts.open_counter_mode(mode),
-        };
-        let opened = opened.ok_or(DropReason::BadRtcp)?;
-        self.mark(&parts);
-        Ok(opened)
-    }
-
-    fn check(&self, parts: &Parts<'_>) -> Result<(), DropReason> {
-        match self.seen.get(&parts.ssrc) {
-            Some(seen) => seen.window.check(parts.index(), seen.highest).map_err(|_| DropReason::BadRtcp),
-            None if self.seen.len() < MAX_SENDERS => Ok(()),
-            None => Err(DropReason::BadRtcp),
-        }
-    }
-
-    fn mark(&mut self, parts: &Parts<'_>) {
-        let index = parts.index();
-        let seen = self
-            .seen
-            .entry(parts.ssrc)
-            .or_insert_with(|| Seen { highest: index, window: ReplayWindow::default() });
-        seen.window.mark(index, seen.highest);
-        seen.highest = seen.highest.max(index);
-    }
-}
-
-/// A packet, taken apart.
-struct Parts<'a> {
-    /// The compound packet, encrypted or not, without what SRTCP adds.
-    message: &'a [u8],
-    tag: &'a [u8],
-    trailer: [u8; TRAILER],
-    ssrc: u32,
-}
-
-impl<'a> Parts<'a> {
-    /// `None` if the packet is too short. The tag is in front of the trailer in AEAD (RFC 7714 section
-    /// 9.2), else behind it (RFC 3711 figure 2).
-    fn of(packet: &'a [u8], suite: &Suite) -> Option<Parts<'a>> {
-        let message_len = packet.len().checked_sub(TRAILER + suite.tag_len())?;
-        let (message, added) = packet.split_at_checked(message_len)?;
-        let (tag, trailer) = match suite {
-            Suite::Gcm(_) => added.split_at_checked(suite.tag_len())?,
-            Suite::CounterMode(_) => {
-                let (trailer, tag) = added.split_at_checked(TRAILER)?;
-                (tag, trailer)
-            }
-        };
-        let ssrc = message.get(4..CLEAR)?.try_into().ok()?;
-        Some(Parts { message, tag, trailer: trailer.try_into().ok()?, ssrc: u32::from_be_bytes(ssrc) })
-    }
-
-    fn is_encrypted(&self) -> bool {
-        u32::from_be_bytes(self.trailer) & ENCRYPTED != 0
-    }
-
-    fn index(&self) -> u64 {
-        (u32::from_be_bytes(self.trailer) & !ENCRYPTED) as u64
-    }
-
-    /// What is not encrypted is associated data, the trailer included (RFC 7714 section 9.2 and 9.3).
-    fn open_gcm(&self, gcm: &Gcm) -> Option<Vec<u8>> {
-        let clear_len = if self.is_encrypted() { CLEAR } else { self.message.len() };
-        let mut message = self.message.to_vec();
-        let (clear, body) = message.split_at_mut_checked(clear_len)?;
-        let associated = [&*clear, &self.trailer].concat();
-        gcm.open(self.ssrc, self.index(), &associated, body, self.tag).ok()?;
-        Some(message)
-    }
-
-    fn open_counter_mode(&self, mode: &CounterMode) -> Option<Vec<u8>> {
-        mode.verify(self.message, &self.trailer, self.tag).ok()?;
-        let mut message = self.message.to_vec();
-        if self.is_encrypted() {
-            mode.apply(self.ssrc, self.index(), message.get_mut(CLEAR..)?).ok()?;
-        }
-        Some(message)
-    }
-}
-
-/// Why a packet cannot be sealed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RtcpSealError {
-    /// The key has sealed 2^31 - 1 packets.
-    #[error("the SRTCP index of this leg is used up: close the leg, the client joins again under new keys")]
-    IndexExhausted,
-    /// Not a compound packet, which begins with a header and an SSRC.
-    #[error("an RTCP packet of {0} bytes has no header to leave in the clear")]
-    TooShort(usize),
-    /// The library refused.
-    #[error("the cryptographic library refused to seal an RTCP packet")]
-    Refused,
+    highest: Option<u64>,
 }
 
 /// Seals what we send to a leg.
 pub struct RtcpSender {
-    suite: Suite,
-    /// Of the next packet; one count for all our SSRCs, which is once per SSRC all the more.
-    index: u32,
+    direction: Direction,
+    next: u32,
+}
+
+impl RtcpReceiver {
+    /// # Errors
+    /// [`KeyError`] if the key's parts do not fit its profile.
+    pub fn new(key: &SessionKey) -> Result<Self, KeyError> {
+        Ok(RtcpReceiver { direction: Direction::new(key)?, window: ReplayWindow::default(), highest: None })
+    }
+
+    /// Verifies, decrypts and lets every index in once. Returns the compound packet.
+    ///
+    /// # Errors
+    /// `BadRtcp`.
+    pub fn open(&mut self, packet: &[u8]) -> Result<Vec<u8>, DropReason> {
+        let (plain, index) = open(&self.direction, packet).ok_or(DropReason::BadRtcp)?;
+        let index = u64::from(index);
+        if let Some(highest) = self.highest {
+            self.window.check(index, highest).map_err(|_| DropReason::BadRtcp)?;
+        }
+        self.window.mark(index, self.highest.unwrap_or(index));
+        self.highest = Some(self.highest.map_or(index, |highest| highest.max(index)));
+        Ok(plain)
+    }
 }
 
 impl RtcpSender {
-    /// Starts to send under the SRTCP key of the direction us to leg, with index 1.
-    ///
     /// # Errors
-    /// If the parts of the key do not fit its profile.
-    pub fn new(key: &SessionKey) -> Result<RtcpSender, KeyError> {
-        Ok(RtcpSender { suite: Suite::new(key)?, index: 1 })
+    /// [`KeyError`] if the key's parts do not fit its profile.
+    pub fn new(key: &SessionKey) -> Result<Self, KeyError> {
+        Ok(RtcpSender { direction: Direction::new(key)?, next: 1 })
     }
 
-    /// Encrypts and authenticates a compound packet.
-    ///
-    /// # Errors
-    /// If the index is used up or the packet is none.
-    pub fn seal(&mut self, packet: &[u8]) -> Result<Vec<u8>, RtcpSealError> {
-        let too_short = RtcpSealError::TooShort(packet.len());
-        let ssrc = packet.get(4..CLEAR).and_then(|ssrc| ssrc.try_into().ok()).ok_or(too_short)?;
-        if self.index & ENCRYPTED != 0 {
-            return Err(RtcpSealError::IndexExhausted);
+    /// Seals a compound or reduced-size packet. `None` when all 2^31 indices are used up, or for a packet
+    /// without header.
+    pub fn seal(&mut self, packet: &[u8]) -> Option<Vec<u8>> {
+        if self.next >= ENCRYPTED {
+            return None;
         }
-        let (ssrc, index) = (u32::from_be_bytes(ssrc), self.index as u64);
-        let trailer = (ENCRYPTED | self.index).to_be_bytes();
-        self.index += 1;
-        let mut sealed = Vec::with_capacity(packet.len() + TRAILER + self.suite.tag_len());
-        sealed.extend_from_slice(packet);
-        let (clear, body) = sealed.split_at_mut_checked(CLEAR).ok_or(too_short)?;
-        match &self.suite {
-            Suite::Gcm(gcm) => {
-                let associated = [&*clear, &trailer].concat();
-                let tag = gcm.seal(ssrc, index, &associated, body).map_err(|_| RtcpSealError::Refused)?;
-                sealed.extend_from_slice(tag.as_ref());
-                sealed.extend_from_slice(&trailer);
-            }
-            Suite::CounterMode(mode) => {
-                mode.apply(ssrc, index, body).map_err(|_| RtcpSealError::Refused)?;
-                let tag = mode.tag(&sealed, &trailer);
-                sealed.extend_from_slice(&trailer);
-                sealed.extend_from_slice(&tag);
-            }
-        }
-        Ok(sealed)
+        let sealed = seal(&self.direction, packet, self.next)?;
+        self.next += 1;
+        Some(sealed)
     }
 }
 
-#[cfg(test)]
-mod tests;
+/// An SRTCP packet with this index.
+fn seal(direction: &Direction, packet: &[u8], index: u32) -> Option<Vec<u8>> {
+    let (header, payload) = packet.split_at_checked(HEADER)?;
+    let ssrc = ssrc_of(header)?;
+    let trailer = (ENCRYPTED | index).to_be_bytes();
+    let mut body = payload.to_vec();
+    match &direction.cipher {
+        Cipher::Gcm(key) => {
+            let nonce = direction.nonce(ssrc, index.into());
+            let data = Aad::from([header, &trailer].concat());
+            key.seal_in_place_append_tag(nonce, data, &mut body).ok()?;
+            Some([header, &body, &trailer].concat())
+        }
+        Cipher::CounterMode(key) => {
+            direction.crypt(&key.encryption, &mut body, ssrc, index.into()).ok()?;
+            let tag = authenticate(&key.authentication, [header, &body, &trailer]);
+            Some([header, &body, &trailer, &tag].concat())
+        }
+    }
+}
+
+/// The plain packet and its index.
+fn open(direction: &Direction, packet: &[u8]) -> Option<(Vec<u8>, u32)> {
+    match &direction.cipher {
+        Cipher::Gcm(key) => {
+            let (message, trailer) = packet.split_last_chunk::<TRAILER>()?;
+            let (index, encrypted) = read_trailer(*trailer);
+            // RFC 7714 section 9.3: of a packet in the clear all is associated data and only the tag is left.
+            let clear = if encrypted { HEADER } else { message.len().checked_sub(LONG_TAG)? };
+            let (header, body) = message.split_at_checked(clear)?;
+            let nonce = direction.nonce(ssrc_of(message)?, index.into());
+            let mut body = body.to_vec();
+            let data = Aad::from([header, trailer].concat());
+            let plain = key.open_in_place(nonce, data, &mut body).ok()?;
+            Some(([header, plain].concat(), index))
+        }
+        Cipher::CounterMode(key) => {
+            let (signed, tag) = packet.split_last_chunk::<SHORT_TAG>()?;
+            if !is_authentic(&authenticate(&key.authentication, [signed, &[], &[]]), tag) {
+                return None;
+            }
+            let (message, trailer) = signed.split_last_chunk::<TRAILER>()?;
+            let (index, encrypted) = read_trailer(*trailer);
+            let mut plain = message.to_vec();
+            if encrypted {
+                let ssrc = ssrc_of(message)?;
+                direction.crypt(&key.encryption, plain.get_mut(HEADER..)?, ssrc, index.into()).ok()?;
+            }
+            Some((plain, index))
+        }
+    }
+}
+
+/// Index, and whether the packet is encrypted.
+fn read_trailer(trailer: [u8; TRAILER]) -> (u32, bool) {
+    let word = u32::from_be_bytes(trailer);
+    (word & !ENCRYPTED, word & ENCRYPTED != 0)
+}
+
+fn ssrc_of(packet: &[u8]) -> Option<u32> {
+    packet.get(4..)?.first_chunk().map(|bytes| u32::from_be_bytes(*bytes))
+}

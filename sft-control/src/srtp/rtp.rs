@@ -1,38 +1,40 @@
-//! SRTP: one packet in place, opened or sealed under one direction's key.
-//!
-//! The caller has parsed the header, knows the packet index and keeps the replay window: a nonce is used
-//! once because the caller hands an index out once.
+//! Sealing and opening RTP packets in place.
 
-use sft_common::{drops::DropReason, srtp::key::KeyError};
+use aws_lc_rs::aead::Aad;
+use sft_common::{drops::DropReason, maps::Profile};
 
-use super::suite::Suite;
+use super::{
+    KeyError,
+    cipher::{Cipher, Direction, authenticate, is_authentic},
+};
 use crate::dataplane::SessionKey;
 
-/// An expanded key.
-pub struct RtpCipher {
-    suite: Suite,
-}
+/// One direction's key. Remembers no index: the caller lets none occur twice.
+pub struct RtpCipher(Direction);
 
 impl RtpCipher {
-    /// Expands a key; done once per leg and direction.
+    /// Expands a session key.
     ///
     /// # Errors
-    /// If the parts of the key do not fit its profile.
-    pub fn new(key: &SessionKey) -> Result<RtpCipher, KeyError> {
-        Ok(RtpCipher { suite: Suite::new(key)? })
+    /// [`KeyError`] if its parts do not fit its profile.
+    pub fn new(key: &SessionKey) -> Result<Self, KeyError> {
+        Direction::new(key).map(RtpCipher)
     }
 
-    /// Length of the authentication tag in bytes.
-    pub const fn tag_len(&self) -> usize {
-        self.suite.tag_len()
+    pub fn profile(&self) -> Profile {
+        self.0.profile
     }
 
-    /// Verifies a packet and decrypts its payload in place; returns the length of the payload, without tag.
-    /// `header_len` counts CSRCs and extensions, `index` is the 48-bit packet index.
+    /// Bytes that sealing adds.
+    pub fn tag_len(&self) -> usize {
+        self.0.profile.tag_len()
+    }
+
+    /// Verifies and decrypts a packet in place; returns the length of its payload without the tag. A packet
+    /// that does not verify is destroyed.
     ///
     /// # Errors
-    /// `AuthFailed` if the tag does not verify or there is no room for one. The payload may then have been
-    /// overwritten.
+    /// `AuthFailed`.
     pub fn open(
         &self,
         packet: &mut [u8],
@@ -40,59 +42,55 @@ impl RtpCipher {
         ssrc: u32,
         index: u64,
     ) -> Result<usize, DropReason> {
-        let payload_len = packet
-            .len()
-            .checked_sub(header_len)
-            .and_then(|length| length.checked_sub(self.tag_len()))
-            .ok_or(DropReason::AuthFailed)?;
-        let (message, tag) = packet.split_at_mut(header_len + payload_len);
-        let opened = match &self.suite {
-            Suite::Gcm(gcm) => {
-                let (header, payload) = message.split_at_mut(header_len);
-                gcm.open(ssrc, index, header, payload, tag)
+        let (header, body) = packet.split_at_mut_checked(header_len).ok_or(DropReason::AuthFailed)?;
+        let payload = body.len().checked_sub(self.tag_len()).ok_or(DropReason::AuthFailed)?;
+        match &self.0.cipher {
+            Cipher::Gcm(key) => {
+                let nonce = self.0.nonce(ssrc, index);
+                key.open_in_place(nonce, Aad::from(&*header), body).map_err(|_| DropReason::AuthFailed)?;
             }
-            Suite::CounterMode(mode) => mode
-                .verify(message, &rollover_counter(index), tag)
-                .and_then(|()| mode.apply(ssrc, index, &mut message[header_len..])),
-        };
-        opened.map_err(|_| DropReason::AuthFailed)?;
-        Ok(payload_len)
+            Cipher::CounterMode(key) => {
+                let (text, tag) = body.split_at_mut(payload);
+                let expected = authenticate(&key.authentication, [header, text, &rollover(index)]);
+                if !is_authentic(&expected, tag) {
+                    return Err(DropReason::AuthFailed);
+                }
+                self.0.crypt(&key.encryption, text, ssrc, index).map_err(|_| DropReason::AuthFailed)?;
+            }
+        }
+        Ok(payload)
     }
 
-    /// Encrypts the payload behind `header_len` bytes of header in place and appends the tag; returns the
-    /// length of the packet. A packet that is refused may have been overwritten and must not be sent.
+    /// Encrypts a packet in place and appends the tag.
     ///
     /// # Errors
-    /// `SealFailed` if the packet is shorter than its header or the library refuses it.
+    /// `SealFailed` if the header is longer than the packet, or the library refuses.
     pub fn seal(
         &self,
         packet: &mut Vec<u8>,
         header_len: usize,
         ssrc: u32,
         index: u64,
-    ) -> Result<usize, DropReason> {
-        let Some((header, payload)) = packet.split_at_mut_checked(header_len) else {
-            return Err(DropReason::SealFailed);
-        };
-        match &self.suite {
-            Suite::Gcm(gcm) => {
-                let tag = gcm.seal(ssrc, index, header, payload).map_err(|_| DropReason::SealFailed)?;
+    ) -> Result<(), DropReason> {
+        let (header, payload) = packet.split_at_mut_checked(header_len).ok_or(DropReason::SealFailed)?;
+        match &self.0.cipher {
+            Cipher::Gcm(key) => {
+                let tag = key
+                    .seal_in_place_separate_tag(self.0.nonce(ssrc, index), Aad::from(&*header), payload)
+                    .map_err(|_| DropReason::SealFailed)?;
                 packet.extend_from_slice(tag.as_ref());
             }
-            Suite::CounterMode(mode) => {
-                mode.apply(ssrc, index, payload).map_err(|_| DropReason::SealFailed)?;
-                let tag = mode.tag(packet, &rollover_counter(index));
+            Cipher::CounterMode(key) => {
+                self.0.crypt(&key.encryption, payload, ssrc, index).map_err(|_| DropReason::SealFailed)?;
+                let tag = authenticate(&key.authentication, [header, payload, &rollover(index)]);
                 packet.extend_from_slice(&tag);
             }
         }
-        Ok(packet.len())
+        Ok(())
     }
 }
 
-/// The part of the index that is authenticated without being sent (RFC 3711 section 4.2).
-fn rollover_counter(index: u64) -> [u8; 4] {
+/// The part of the index that is authenticated but not in the packet.
+fn rollover(index: u64) -> [u8; 4] {
     ((index >> 16) as u32).to_be_bytes()
 }
-
-#[cfg(test)]
-mod tests;

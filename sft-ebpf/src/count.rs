@@ -1,0 +1,24 @@
+//! Counting: every packet that ends here ends with a reason.
+
+use aya_ebpf::bindings::xdp_action::XDP_DROP;
+use sft_common::maps::Counter;
+
+use crate::maps::{COUNTERS, DROPS};
+
+/// Counts a drop for the reason with this number.
+#[inline(always)]
+pub fn drop(reason: u32) -> u32 {
+    if let Some(count) = DROPS.get_ptr_mut(reason) {
+        // SAFETY: this CPU's own element, and programs on one CPU do not interrupt each other.
+        unsafe { *count += 1 };
+    }
+    XDP_DROP
+}
+
+#[inline(always)]
+pub fn add(counter: Counter, amount: u64) {
+    if let Some(count) = COUNTERS.get_ptr_mut(counter as u32) {
+        // SAFETY: as above.
+        unsafe { *count += amount };
+    }
+}

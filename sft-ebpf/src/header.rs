@@ -1,0 +1,112 @@
+//! Reading the RTP header, as a global subprogram: the walk over extensions is verified once.
+
+use sft_common::{
+    extension::{MAX_STEPS, Walk},
+    rtp::{self, HEADER_BUFFER},
+};
+
+use crate::scratch::{ASIDE, CONTINUE, Scratch, Verdict};
+
+/// What ingress needs of a header. All lengths are in bytes.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Parsed {
+    pub ssrc: u32,
+    pub timestamp: u32,
+    pub header_len: u32,
+    pub sequence: u16,
+    /// 0 or 1: there is a transport-wide sequence number.
+    pub has_transport_sequence: u8,
+    /// 0 or 1: an element has been blanked in the header buffer.
+    pub blanked: u8,
+    pub transport_sequence: u16,
+    /// Audio level; above 127 = none.
+    pub level: u8,
+    /// The P bit.
+    pub padding: u8,
+    /// `extension::KeyframeMark` as a number.
+    pub mark: u32,
+}
+
+/// No audio level in the packet.
+pub const NO_LEVEL: u8 = 0xff;
+
+/// Reads `Scratch::header` into `Scratch::parsed` and blanks the elements that go no further.
+///
+/// # Safety
+/// Called by the programs of this object only, as the verifier makes sure.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub unsafe extern "C" fn sft_read_header(scratch: *mut Scratch, payload_len: u32) -> Verdict {
+    if scratch.is_null() {
+        return CONTINUE;
+    }
+    // SAFETY: this CPU's scratch, with a walk that has just been written.
+    unsafe {
+        let header = match rtp::parse(&(*scratch).header, payload_len as usize) {
+            Ok(header) => header,
+            Err(reason) => return reason as Verdict,
+        };
+        let walk = (&raw mut (*scratch).walk).cast::<Walk>();
+        walk.write(Walk::start(&header));
+        let mut steps = 0;
+        while steps < MAX_STEPS && sft_walk(scratch) == CONTINUE {
+            steps += 1;
+        }
+        let found = &(*walk).found;
+        (*scratch).parsed = Parsed {
+            ssrc: header.ssrc,
+            timestamp: header.timestamp,
+            header_len: header.header_len as u32,
+            sequence: header.sequence,
+            has_transport_sequence: found.transport_sequence.is_some() as u8,
+            blanked: 0,
+            transport_sequence: found.transport_sequence.unwrap_or(0),
+            level: found.audio_level.unwrap_or(NO_LEVEL),
+            padding: header.padding as u8,
+            mark: found.keyframe as u32,
+        };
+        let [transport_sequence, rid, repaired_rid] = found.blanks;
+        for blank in [transport_sequence, rid, repaired_rid] {
+            if blank.len > 0 {
+                (*scratch).parsed.blanked = 1;
+                sft_blank(scratch, blank.offset as u32, blank.len as u32);
+            }
+        }
+    }
+    CONTINUE
+}
+
+/// Takes one step of the walk; `CONTINUE` until it has ended.
+///
+/// # Safety
+/// As for [`sft_read_header`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+unsafe extern "C" fn sft_walk(scratch: *mut Scratch) -> Verdict {
+    if scratch.is_null() {
+        return ASIDE;
+    }
+    // SAFETY: this CPU's scratch; the caller has started the walk.
+    let goes_on = unsafe { (*(&raw mut (*scratch).walk).cast::<Walk>()).step(&(*scratch).header) };
+    if goes_on { CONTINUE } else { ASIDE }
+}
+
+/// Overwrites a part of `Scratch::header` with zeros.
+///
+/// # Safety
+/// As for [`sft_read_header`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+unsafe extern "C" fn sft_blank(scratch: *mut Scratch, offset: u32, len: u32) -> Verdict {
+    if scratch.is_null() {
+        return CONTINUE;
+    }
+    let mut done = 0;
+    while done < len && done < HEADER_BUFFER as u32 {
+        // SAFETY: the mask keeps it inside the buffer.
+        unsafe { (*scratch).header[(offset + done) as usize & (HEADER_BUFFER - 1)] = 0 };
+        done += 1;
+    }
+    CONTINUE
+}
