@@ -9,7 +9,7 @@ use aws_lc_rs::{
 };
 use sft_common::maps::Profile;
 
-use super::KeyError;
+use super::{KeyError, derive::AUTHENTICATION_KEY};
 use crate::dataplane::SessionKey;
 
 /// Bytes of an HMAC-SHA1 tag that go into a packet.
@@ -35,7 +35,14 @@ pub(super) struct CounterMode {
 
 impl Direction {
     pub(super) fn new(key: &SessionKey) -> Result<Self, KeyError> {
-        if key.encryption.len() != key.profile.key_len() || key.salt.len() != key.profile.salt_len() {
+        let authentication_len = match key.profile {
+            Profile::AeadAes128Gcm | Profile::AeadAes256Gcm => 0,
+            Profile::Aes128CmHmacSha1_80 => AUTHENTICATION_KEY,
+        };
+        let fits = key.encryption.len() == key.profile.key_len()
+            && key.authentication.len() == authentication_len
+            && key.salt.len() == key.profile.salt_len();
+        if !fits {
             return Err(KeyError);
         }
         let mut salt = [0; 14];

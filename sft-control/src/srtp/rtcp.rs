@@ -1,4 +1,9 @@
-//! SRTCP (RFC 3711 section 3.4, RFC 7714 section 9): one index per direction, all SSRCs of a leg share it.
+//! SRTCP (RFC 3711 section 3.4, RFC 7714 section 9): compound packets, opened and sealed.
+//!
+//! Every SSRC that sends is a context of its own, with its own index (RFC 3711 section 3.2.3). We count one
+//! index for all of ours, which lets none of them repeat either.
+
+use std::collections::HashMap;
 
 use aws_lc_rs::aead::Aad;
 use sft_common::{drops::DropReason, replay::ReplayWindow};
@@ -13,42 +18,59 @@ use crate::dataplane::SessionKey;
 const HEADER: usize = 8;
 /// E bit and index.
 const TRAILER: usize = 4;
-const ENCRYPTED: u32 = 1 << 31;
+pub(super) const ENCRYPTED: u32 = 1 << 31;
 const LONG_TAG: usize = 16;
+/// Senders that one leg may have: one per stream that a client sends, and a client may report on each of its
+/// slots as another.
+pub(super) const MAX_SENDERS: usize = 128;
 
 /// Opens what a leg sends.
 pub struct RtcpReceiver {
     direction: Direction,
+    /// By SSRC of the sender, once one of its packets was authentic.
+    senders: HashMap<u32, Seen>,
+}
+
+/// Indices that one sender has used.
+struct Seen {
+    highest: u64,
     window: ReplayWindow,
-    highest: Option<u64>,
 }
 
 /// Seals what we send to a leg.
 pub struct RtcpSender {
     direction: Direction,
-    next: u32,
+    pub(super) next: u32,
 }
 
 impl RtcpReceiver {
     /// # Errors
     /// [`KeyError`] if the key's parts do not fit its profile.
     pub fn new(key: &SessionKey) -> Result<Self, KeyError> {
-        Ok(RtcpReceiver { direction: Direction::new(key)?, window: ReplayWindow::default(), highest: None })
+        Ok(RtcpReceiver { direction: Direction::new(key)?, senders: HashMap::new() })
     }
 
-    /// Verifies, decrypts and lets every index in once. Returns the compound packet.
+    /// Verifies, decrypts and lets every index of a sender in once. Returns the compound packet.
     ///
     /// # Errors
-    /// `BadRtcp`.
+    /// `BadRtcp`, also for one sender too many.
     pub fn open(&mut self, packet: &[u8]) -> Result<Vec<u8>, DropReason> {
         let (plain, index) = open(&self.direction, packet).ok_or(DropReason::BadRtcp)?;
-        let index = u64::from(index);
-        if let Some(highest) = self.highest {
-            self.window.check(index, highest).map_err(|_| DropReason::BadRtcp)?;
-        }
-        self.window.mark(index, self.highest.unwrap_or(index));
-        self.highest = Some(self.highest.map_or(index, |highest| highest.max(index)));
+        let sender = ssrc_of(&plain).ok_or(DropReason::BadRtcp)?;
+        self.admit(sender, u64::from(index))?;
         Ok(plain)
+    }
+
+    fn admit(&mut self, sender: u32, index: u64) -> Result<(), DropReason> {
+        if self.senders.len() >= MAX_SENDERS && !self.senders.contains_key(&sender) {
+            return Err(DropReason::BadRtcp);
+        }
+        let new = || Seen { highest: index, window: ReplayWindow::default() };
+        let seen = self.senders.entry(sender).or_insert_with(new);
+        seen.window.check(index, seen.highest).map_err(|_| DropReason::BadRtcp)?;
+        seen.window.mark(index, seen.highest);
+        seen.highest = seen.highest.max(index);
+        Ok(())
     }
 }
 
@@ -59,7 +81,7 @@ impl RtcpSender {
         Ok(RtcpSender { direction: Direction::new(key)?, next: 1 })
     }
 
-    /// Seals a compound or reduced-size packet. `None` when all 2^31 indices are used up, or for a packet
+    /// Seals a compound or reduced-size packet. `None` when all 2^31 - 1 indices are used up, or for a packet
     /// without header.
     pub fn seal(&mut self, packet: &[u8]) -> Option<Vec<u8>> {
         if self.next >= ENCRYPTED {
