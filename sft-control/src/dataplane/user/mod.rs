@@ -118,16 +118,10 @@ impl UserLane {
 
 impl Lane for UserLane {
     fn install_leg(&mut self, conference: ConferenceId, leg: LegId, keys: &LegKeys) -> Result<(), LaneError> {
-        let cipher = |key| {
-            RtpCipher::new(key).map_err(|error| LaneError::Kernel {
-                operation: "expanding a key",
-                reason: error.to_string(),
-            })
-        };
         let leg_state = Leg {
             conference,
-            receive: cipher(&keys.receive)?,
-            transmit: cipher(&keys.transmit)?,
+            receive: RtpCipher::new(&keys.receive)?,
+            transmit: RtpCipher::new(&keys.transmit)?,
             egress: None,
             learning: 0,
             slots: Vec::new(),
