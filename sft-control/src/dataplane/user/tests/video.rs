@@ -3,11 +3,12 @@
 use sft_common::drops::DropReason;
 
 use super::world::{
-    CONFERENCE, OUT_START, OUT_TIMESTAMP, Sent, World, csrc, slot_ssrc, subscription, table, video_source,
+    CONFERENCE, OUT_START, OUT_TIMESTAMP, Sent, World, csrc, keys, slot_ssrc, subscription, table, tuple,
+    video_source, video_ssrc,
 };
 use crate::{
     core::table::{Layer, LegId, Subscription},
-    dataplane::{Lane, user::Verdict},
+    dataplane::{Lane, learning::Learner, user::Verdict},
 };
 
 /// Number of the first video slot among a leg's slots.
@@ -88,7 +89,7 @@ fn incoming_and_outgoing_numbers_roll_over() {
 #[test]
 fn a_learned_source_starts_at_the_packet_it_was_learned_from() {
     let mut world = World::with_table(&[1, 2], vec![]);
-    world.lane.learned(LegId(1), super::world::video_ssrc(1, Layer::Low), 1000);
+    world.lane.learned(LegId(1), video_ssrc(1, Layer::Low), 1000);
     let video = vec![video_source(1, Layer::Low, vec![subscription(2, 0, 1)])];
     world.lane.publish(&table(&[1, 2], video)).unwrap();
     let sent = |index| Sent::video(1, Layer::Low, index, KEY_FRAME);
@@ -97,4 +98,23 @@ fn a_learned_source_starts_at_the_packet_it_was_learned_from() {
     assert_eq!(world.places(1, &sent(1001)), [(2, VIDEO, OUT_START)]);
     let stats = world.lane.sources(CONFERENCE)[2].stats;
     assert_eq!((stats.first_index, stats.highest_index, stats.packets, stats.replays), (1000, 1001, 2, 1));
+}
+
+#[test]
+fn an_unknown_stream_is_learned_and_then_forwarded() {
+    let mut world = World::with_table(&[1, 2], vec![]);
+    let mut learner = Learner::new(&keys(1).receive).unwrap();
+    world.lane.allow_learning(LegId(1), 1);
+    let sent = |index| Sent {
+        extensions: vec![(4, b"h".to_vec())],
+        ..Sent::video(1, Layer::High, index, KEY_FRAME)
+    };
+    let mut first = sent(40).sealed(1);
+    assert_eq!(world.raw(tuple(1), &mut first).0, Verdict::Unknown { leg: LegId(1) });
+    let learned = learner.examine(&first).unwrap().unwrap();
+    world.lane.learned(LegId(1), learned.ssrc, learned.index);
+    let video = video_source(1, learned.layer, vec![subscription(2, 0, 1)]);
+    world.lane.publish(&table(&[1, 2], vec![video])).unwrap();
+    assert_eq!(world.raw(tuple(1), &mut first).0, Verdict::Dropped(DropReason::Replay));
+    assert_eq!(world.places(1, &sent(41)), [(2, VIDEO, OUT_START)]);
 }
