@@ -1,6 +1,9 @@
 //! The RTP header (RFC 3550 section 5.1) of a packet on its way in.
 
-use crate::{drops::DropReason, maps::MAX_RTP_HEADER};
+use crate::{
+    drops::DropReason,
+    maps::{MAX_PAYLOAD, MAX_RTP_HEADER},
+};
 
 /// The first bytes of a UDP payload; zeros where the payload is shorter.
 pub type HeaderBuffer = [u8; HEADER_BUFFER];
@@ -116,6 +119,21 @@ fn extension_profile(high: u8, low: u8) -> ExtensionProfile {
 }
 
 impl RtpHeader {
+    /// Length of the RTP payload, padding included, when the UDP payload is `payload_len` long and ends
+    /// with a tag of `tag_len`.
+    ///
+    /// # Errors
+    /// `Runt` if header and tag do not fit, `PayloadTooLong` if more than [`MAX_PAYLOAD`] is left.
+    #[inline(always)]
+    pub fn body_len(&self, payload_len: usize, tag_len: usize) -> Result<usize, DropReason> {
+        let around = self.header_len + tag_len;
+        if payload_len < around {
+            return Err(DropReason::Runt);
+        }
+        let body = payload_len - around;
+        if body > MAX_PAYLOAD { Err(DropReason::PayloadTooLong) } else { Ok(body) }
+    }
+
     /// `true` if a decrypted payload of `payload_len` bytes that ends with `last` is padding only
     /// (RFC 3550 section 5.1, P bit).
     #[inline(always)]
