@@ -4,7 +4,14 @@
 //! Programs are chains of stages, each a global subprogram: the verifier walks it once, and its stack is given
 //! back before the next one runs. A stage leaves here what later ones need.
 
-use sft_common::{drops::DropReason, extension::Walk, rtp::HeaderBuffer, source::Admitted, srtp::Work};
+use sft_common::{
+    drops::DropReason,
+    extension::Walk,
+    maps::{MAX_PAYLOAD, MAX_RTP_HEADER},
+    rtp::HeaderBuffer,
+    source::Admitted,
+    srtp::Work,
+};
 
 use crate::ingress::header::Parsed;
 
@@ -19,8 +26,14 @@ pub struct Scratch {
     pub packet: Packet,
     pub copy: Copy,
     pub work: Work,
+    /// Extension and payload on their way to another place in the frame.
+    pub moved: [u8; MOVED],
 }
 
+/// A power of two above what can have to be moved.
+pub const MOVED: usize = 2048;
+
+const _: () = assert!(MAX_RTP_HEADER + MAX_PAYLOAD < MOVED && MOVED.is_power_of_two());
 const _: () = assert!(size_of::<Walk>() % 4 == 0 && align_of::<Walk>() <= 4);
 
 /// A packet at ingress. All lengths are in bytes.

@@ -14,8 +14,9 @@ use sft_common::{
 
 use super::{
     kernel::{DROP, Kernel, Outcome, PASS, REDIRECT},
-    packet::{Endpoint, Header, frame},
+    packet::{Datagram, Endpoint, Header, frame},
     srtp::Key,
+    wire::{SERVER, Wire},
 };
 
 pub(crate) const PORT: u16 = 4321;
@@ -26,6 +27,9 @@ pub(crate) const SENDER: u32 = 1;
 pub(crate) const SOURCE: u32 = 7;
 pub(crate) const SSRC: u32 = 0x1122_3344;
 pub(crate) const CSRC: u32 = 0x00c0_ffee;
+/// The receiving leg of most tests, and the SSRC of its first slot.
+pub(crate) const RECEIVER: u32 = 2;
+pub(crate) const SLOT_SSRC: u32 = 0xfeed_0001;
 /// The loopback interface, for tests that send nothing.
 pub(crate) const LOOPBACK: u32 = 1;
 
@@ -78,14 +82,32 @@ impl Conference {
         Conference { kernel, interface }
     }
 
-    /// The usual case: leg [`SENDER`] sends [`SOURCE`] to one receiver, leg 2, who has slot 0.
-    pub(crate) fn with_sender(kind: Kind, profile: Profile) -> Conference {
-        let mut conference = Conference::new(LOOPBACK);
-        conference.add_leg(SENDER, profile, false);
-        conference.add_leg(2, profile, false);
+    /// The usual case: leg [`SENDER`] sends [`SOURCE`] to leg [`RECEIVER`], who has slot 0. Each of them has a
+    /// profile and an address, by IPv6 where `true`.
+    pub(crate) fn between(
+        interface: u32,
+        kind: Kind,
+        sender: (Profile, bool),
+        receiver: (Profile, bool),
+    ) -> Conference {
+        let mut conference = Conference::new(interface);
+        conference.add_leg(SENDER, sender.0, sender.1);
+        conference.add_leg(RECEIVER, receiver.0, receiver.1);
         conference.add_source(SOURCE, SENDER, SSRC, kind);
-        conference.add_slot(0, 900);
-        conference.set_list(SOURCE, 0, &[ListEntry { leg: 2, slot: 0, run: 1, flags: 0 }]);
+        conference.add_slot(0, SLOT_SSRC);
+        conference.set_list(SOURCE, 0, &[ListEntry { leg: RECEIVER, slot: 0, run: 1, flags: 0 }]);
+        conference
+    }
+
+    /// The usual case for tests of ingress.
+    pub(crate) fn with_sender(kind: Kind, profile: Profile) -> Conference {
+        Conference::between(LOOPBACK, kind, (profile, false), (profile, false))
+    }
+
+    /// The usual case for tests of egress: video over a wire.
+    pub(crate) fn on_wire(wire: &Wire, sender: (Profile, bool), receiver: (Profile, bool)) -> Conference {
+        let mut conference = Conference::between(wire.interface, Kind::Video, sender, receiver);
+        conference.kernel.attach(SERVER);
         conference
     }
 
@@ -213,4 +235,14 @@ pub(crate) fn sent_by(
 ) -> Vec<u8> {
     let packet = receive_key(leg, profile).seal(&header.bytes(), payload, index);
     frame(&remote(leg, v6), &server(v6), &packet)
+}
+
+/// What leg `leg` makes of a copy with this index, which came to it from us and verifies.
+#[track_caller]
+pub(crate) fn open_copy(copy: &Datagram, leg: u32, end: (Profile, bool), index: u64) -> (Header, Vec<u8>) {
+    let (profile, v6) = end;
+    assert_eq!((copy.from, copy.to, copy.hops), (server(v6), remote(leg, v6), 64));
+    let (header, length) = Header::read(&copy.payload);
+    let payload = transmit_key(leg, profile).open(&copy.payload, length, index);
+    (header, payload.expect("the copy verifies"))
 }

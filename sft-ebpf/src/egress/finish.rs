@@ -1,4 +1,4 @@
-//! Behind the seal: the length of the tag, the headers in front of RTP with their checksums, and the count
+//! Behind the seal: the headers in front of RTP with their checksums, and the count
 //! (steps 14 and 15).
 
 use aya_ebpf::bindings::xdp_md;
@@ -9,7 +9,6 @@ use sft_common::{
     rewrite,
 };
 
-use super::rtp;
 use crate::{
     count,
     maps::PATHS,
@@ -27,8 +26,6 @@ unsafe fn finish(ctx: *mut xdp_md, scratch: *mut Scratch) -> Result<(), End> {
     // SAFETY: the context, this CPU's scratch, and a frame whose bounds are checked before each access.
     unsafe {
         let (copy, work) = (&raw const (*scratch).copy, &raw const (*scratch).work);
-        // A tag of 10 bytes has left room unused.
-        rtp::resize(ctx, (*work).rtp + (*copy).udp_payload)?;
         let path = PATHS.get((*copy).path).ok_or(DropReason::NoPath)?;
         let udp_payload = (*copy).udp_payload as usize;
         let checksum = rewrite::udp_checksum(path, udp_payload, (*work).sum);

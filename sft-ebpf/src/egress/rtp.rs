@@ -2,14 +2,19 @@
 
 use aya_ebpf::{
     bindings::xdp_md,
-    helpers::generated::{bpf_xdp_adjust_head, bpf_xdp_adjust_tail, bpf_xdp_get_buff_len},
+    helpers::generated::{
+        bpf_xdp_adjust_head, bpf_xdp_adjust_tail, bpf_xdp_get_buff_len, bpf_xdp_load_bytes,
+        bpf_xdp_store_bytes,
+    },
 };
-use sft_common::{drops::DropReason, flight::Flight, rewrite::RTP_LEN, rtp::FIXED_HEADER, srtp::TAG_ROOM};
+use sft_common::{
+    drops::DropReason, flight::Flight, rewrite::RTP_LEN, rtp::FIXED_HEADER, srtp::memory::opaque,
+};
 
-use crate::scratch::{End, Scratch};
+use crate::scratch::{End, MOVED, Scratch};
 
-/// Moves the start of the frame so that the extension and the payload stay where they are, makes room for the
-/// tag, and writes the RTP header. `OFFSET` is where the UDP payload starts.
+/// Moves the start of the frame so that the extension and the payload stay where they are, and its end to that
+/// of the tag; writes the RTP header. `OFFSET` is where the UDP payload starts.
 ///
 /// # Safety
 /// `ctx` is the program's context, `scratch` this CPU's, `flight` a record of its ring.
@@ -22,13 +27,13 @@ pub unsafe fn write<const OFFSET: usize>(
     // SAFETY: the caller's promise, and a frame whose bounds are checked.
     unsafe {
         let kept = (*flight).payload_offset as i32 + FIXED_HEADER as i32 + 4 * (*flight).csrc_count as i32;
-        let front = kept - (OFFSET + RTP_LEN) as i32;
-        if front != 0 && bpf_xdp_adjust_head(ctx, front) != 0 {
-            return Err(DropReason::NoRoom.into());
+        move_start(ctx, kept - (OFFSET + RTP_LEN) as i32)?;
+        (*scratch).work.rtp = OFFSET as u32;
+        let length = OFFSET as u32 + (*scratch).copy.udp_payload;
+        let missing = length as i32 - bpf_xdp_get_buff_len(ctx) as i32;
+        if missing != 0 && bpf_xdp_adjust_tail(ctx, missing) != 0 {
+            move_content(ctx, scratch, (OFFSET + RTP_LEN) as u32, missing)?;
         }
-        let work = &raw mut (*scratch).work;
-        (*work).rtp = OFFSET as u32;
-        resize(ctx, OFFSET as u32 + (*work).header + (*work).payload + TAG_ROOM as u32)?;
         let data = (*ctx).data as usize;
         if data + OFFSET + RTP_LEN > (*ctx).data_end as usize {
             return Err(DropReason::NoRoom.into());
@@ -39,18 +44,38 @@ pub unsafe fn write<const OFFSET: usize>(
     }
 }
 
-/// Moves the end of the frame.
-///
-/// # Safety
-/// `ctx` is the program's context.
 #[inline(always)]
-pub unsafe fn resize(ctx: *mut xdp_md, length: u32) -> Result<(), End> {
+unsafe fn move_start(ctx: *mut xdp_md, by: i32) -> Result<(), End> {
     // SAFETY: the caller's promise.
-    unsafe {
-        let missing = length as i32 - bpf_xdp_get_buff_len(ctx) as i32;
-        if missing != 0 && bpf_xdp_adjust_tail(ctx, missing) != 0 {
-            return Err(DropReason::NoRoom.into());
-        }
+    if by != 0 && unsafe { bpf_xdp_adjust_head(ctx, by) } != 0 {
+        return Err(DropReason::NoRoom.into());
     }
     Ok(())
+}
+
+/// Behind a frame there may be no room at all for a tag that is longer than that of the packet. In front there
+/// is, so extension and payload, at offset `at`, move forward.
+#[inline(always)]
+unsafe fn move_content(ctx: *mut xdp_md, scratch: *mut Scratch, at: u32, by: i32) -> Result<(), End> {
+    // SAFETY: the caller's promise, and a buffer that is long enough.
+    unsafe {
+        if by < 0 {
+            return Err(DropReason::NoRoom.into());
+        }
+        let work = &raw const (*scratch).work;
+        let behind_header = ((*work).header + (*work).payload).wrapping_sub(RTP_LEN as u32);
+        let length = opaque(behind_header as u64 & (MOVED as u64 - 1)) as u32;
+        let moved = (&raw mut (*scratch).moved).cast();
+        if length < 1 {
+            return move_start(ctx, -by);
+        }
+        if bpf_xdp_load_bytes(ctx, at, moved, length) != 0 {
+            return Err(DropReason::NoRoom.into());
+        }
+        move_start(ctx, -by)?;
+        if bpf_xdp_store_bytes(ctx, at, moved, length) != 0 {
+            return Err(DropReason::NoRoom.into());
+        }
+        Ok(())
+    }
 }

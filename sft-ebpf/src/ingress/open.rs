@@ -1,13 +1,7 @@
 //! Step 7: the packet is opened in place, and what concerned its sender and us alone is blanked.
 
-use aya_ebpf::{
-    bindings::xdp_md,
-    helpers::generated::{bpf_xdp_adjust_tail, bpf_xdp_get_buff_len, bpf_xdp_store_bytes},
-};
-use sft_common::{
-    drops::DropReason,
-    srtp::{DONE, TAG_ROOM},
-};
+use aya_ebpf::{bindings::xdp_md, helpers::generated::bpf_xdp_store_bytes};
+use sft_common::{drops::DropReason, srtp::DONE};
 
 use super::source;
 use crate::{
@@ -16,28 +10,21 @@ use crate::{
     scratch::{End, Scratch},
 };
 
-/// Describes the packet in `Scratch::work`. A tag of 10 bytes leaves less room behind the payload than opening
-/// needs; Ethernet's own padding serves as well.
+/// Describes the packet in `Scratch::work`.
 ///
 /// # Safety
-/// `ctx` is the program's context, `scratch` this CPU's.
+/// `scratch` is this CPU's.
 #[inline(always)]
-pub unsafe fn prepare(ctx: *mut xdp_md, scratch: *mut Scratch, index: u64) -> Result<(), End> {
+pub unsafe fn prepare(scratch: *mut Scratch, index: u64) {
     // SAFETY: the caller's promise.
     unsafe {
         let (packet, parsed) = (&raw const (*scratch).packet, &raw const (*scratch).parsed);
-        let used = (*packet).payload_offset + (*parsed).header_len + (*parsed).payload + TAG_ROOM as u32;
-        let missing = used as i32 - bpf_xdp_get_buff_len(ctx) as i32;
-        if missing > 0 && bpf_xdp_adjust_tail(ctx, missing) != 0 {
-            return Err(DropReason::NoRoom.into());
-        }
         let work = &raw mut (*scratch).work;
         (*work).rtp = (*packet).payload_offset;
         (*work).header = (*parsed).header_len;
         (*work).payload = (*parsed).payload;
         (*work).ssrc = (*parsed).ssrc.swap_bytes();
         (*work).index = index;
-        Ok(())
     }
 }
 
