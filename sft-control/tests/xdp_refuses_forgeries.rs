@@ -48,7 +48,8 @@ fn other_keys_rounds_and_lengths_are_refused() {
         let header = header(100);
         let by_another_leg = receive_key(SENDER + 1, profile).seal(&header.bytes(), PAYLOAD, 100);
         conference.assert_drops(&frame(&remote(SENDER, false), &server(false), &by_another_leg), AuthFailed);
-        conference.assert_drops(&sent_by(SENDER, profile, &header, PAYLOAD, 100 + (1 << 16), false), AuthFailed);
+        conference
+            .assert_drops(&sent_by(SENDER, profile, &header, PAYLOAD, 100 + (1 << 16), false), AuthFailed);
         let good = receive_key(SENDER, profile).seal(&header.bytes(), PAYLOAD, 100);
         let cut = &good[..good.len() - 1];
         conference.assert_drops(&frame(&remote(SENDER, false), &server(false), cut), AuthFailed);

@@ -153,6 +153,14 @@ impl Kernel {
         HashMap::try_from(self.map_mut(name)).unwrap().insert(key, value, 0).unwrap();
     }
 
+    /// The programs' clock.
+    pub(crate) fn monotonic_ns(&self) -> u64 {
+        let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: the time is ours.
+        assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) }, 0);
+        now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+    }
+
     /// The values of all CPUs.
     pub(crate) fn per_cpu<T: Pod>(&self, name: &str, index: u32) -> Vec<T> {
         PerCpuArray::try_from(self.map(name)).unwrap().get(&index, 0).unwrap().to_vec()
