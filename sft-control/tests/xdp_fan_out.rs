@@ -17,7 +17,7 @@ const PACKETS: u16 = 40;
 
 /// What leg `leg` uses.
 fn end(leg: u32) -> (Profile, bool) {
-    (PROFILES[leg as usize % 3], leg % 2 == 0)
+    (PROFILES[leg as usize % 3], leg.is_multiple_of(2))
 }
 
 /// A conference of the sender and this many others, who all stand in one list.

@@ -34,9 +34,9 @@ fn check(sender: (Profile, bool), receiver: (Profile, bool)) {
         let sent = any_header(number);
         let payload: Vec<u8> = (0..number + 1).map(|i| (i * 3 + number) as u8).collect();
         wire.send(&sent_by(SENDER, sender.0, &sent, &payload, number as u64, sender.1));
-        let Some(copy) = wire.receive() else {
-            panic!("{context}: no copy, drops {:?}", conference.kernel.all_drops())
-        };
+        let copy = wire.receive();
+        assert!(copy.is_some(), "{context}: no copy, drops {:?}", conference.kernel.all_drops());
+        let copy = copy.expect("just asserted");
         let (received, opened) = open_copy(&copy, RECEIVER, receiver, 100 + number as u64);
         assert_eq!(opened, payload, "{context}");
         let expected = Header {
@@ -54,7 +54,7 @@ fn check(sender: (Profile, bool), receiver: (Profile, bool)) {
 /// Every number of CSRCs, extensions of several lengths, marker and payload type.
 fn any_header(number: usize) -> Header {
     let mut header = header(number as u16);
-    header.marker = number % 3 == 0;
+    header.marker = number.is_multiple_of(3);
     header.payload_type = (number % 64) as u8;
     header.csrcs = (0..number as u32 % 16).collect();
     match number % 5 {

@@ -18,7 +18,7 @@ fn bytes(hex: &str) -> Vec<u8> {
 /// The packet is the first of its source, sent under this session key.
 fn check(key: &Key, packet: &str, payload: &[u8]) {
     let packet = bytes(packet);
-    let ssrc = u32::from_be_bytes(packet[8..12].try_into().unwrap());
+    let ssrc = u32::from_be_bytes(packet[8..12].try_into().expect("four bytes"));
     for v6 in [false, true] {
         let mut conference = Conference::with_sender(Kind::Video, key.profile);
         conference.add_leg(SENDER, key.profile, v6);

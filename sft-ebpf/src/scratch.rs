@@ -34,7 +34,7 @@ pub struct Scratch {
 pub const MOVED: usize = 2048;
 
 const _: () = assert!(MAX_RTP_HEADER + MAX_PAYLOAD < MOVED && MOVED.is_power_of_two());
-const _: () = assert!(size_of::<Walk>() % 4 == 0 && align_of::<Walk>() <= 4);
+const _: () = assert!(size_of::<Walk>().is_multiple_of(4) && align_of::<Walk>() <= 4);
 
 /// A packet at ingress. All lengths are in bytes.
 #[repr(C)]

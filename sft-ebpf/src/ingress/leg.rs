@@ -25,7 +25,7 @@ pub unsafe fn find(udp: &Udp, packet: *mut Packet) -> Result<(), End> {
         if (*packet).now > atomic::load(&raw const (*config).lease_until) {
             return Err(DropReason::LeaseExpired.into());
         }
-        let leg = TUPLES.get(&udp.tuple).copied().ok_or(DropReason::UnknownTuple)?;
+        let leg = TUPLES.get(udp.tuple).copied().ok_or(DropReason::UnknownTuple)?;
         let control = LEG_CONTROL.get_ptr(leg).ok_or(DropReason::StaleReference)?;
         if atomic::load(&raw const (*control).flags) & LEG_PASS != 0 {
             count::add(Counter::RtpPassed, 1);

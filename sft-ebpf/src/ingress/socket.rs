@@ -31,7 +31,7 @@ pub unsafe fn own_rtp(ctx: *mut xdp_md) -> Result<Udp, End> {
         return Err(End::Aside);
     }
     let local = LocalKey { address: udp.tuple.local, port: udp.tuple.local_port, pad: [0; 2] };
-    if LOCAL.get_ptr(&local).is_none() {
+    if LOCAL.get_ptr(local).is_none() {
         return Err(End::Aside);
     }
     let start = match udp.family {

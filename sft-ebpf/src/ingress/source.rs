@@ -29,7 +29,7 @@ pub unsafe fn find(packet: *mut Packet, ssrc: u32) -> Result<(), End> {
     // repeats the key, so that a recycled number is noticed.
     unsafe {
         let leg = (*packet).leg;
-        let Some(&source) = SOURCE_IDS.get(&SourceKey { leg, ssrc }) else { return Err(leg::learn(leg)) };
+        let Some(&source) = SOURCE_IDS.get(SourceKey { leg, ssrc }) else { return Err(leg::learn(leg)) };
         let record = SOURCES.get(source).ok_or(DropReason::StaleReference)?;
         if record.leg != leg || record.ssrc != ssrc {
             return Err(DropReason::StaleReference.into());
@@ -64,14 +64,14 @@ pub unsafe fn control(packet: *const Packet) -> Result<SourceControl, DropReason
 /// `packet` is this CPU's.
 #[inline(always)]
 pub unsafe fn admit(packet: *const Packet, sequence: u16) -> Result<u64, DropReason> {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller's promise, and a record of the map, which the lock guards.
     unsafe {
-        update(packet, |state| {
-            state.admit(sequence).map_err(|reason| {
-                state.count_refused(reason);
-                reason
-            })
-        })?
+        let record = SOURCE_STATE.get_ptr_mut((*packet).source).ok_or(DropReason::StaleReference)?;
+        let admitted = locked(&raw mut (*record).lock, || (*record).state.admit(sequence));
+        if let Err(reason) = admitted {
+            update(packet, |state| state.count_refused(reason))?;
+        }
+        admitted
     }
 }
 
