@@ -109,6 +109,21 @@ pub fn parse(buffer: &HeaderBuffer, payload_len: usize) -> Result<RtpHeader, Dro
     })
 }
 
+/// Length of the RTP payload, padding included, between a header of `header_len` and a tag of `tag_len`, when
+/// all three are `packet_len` long.
+///
+/// # Errors
+/// `AuthFailed` if there is no room for a tag, `PayloadTooLong` if more than [`MAX_PAYLOAD`] is left.
+#[inline(always)]
+pub const fn body_len(packet_len: usize, header_len: usize, tag_len: usize) -> Result<usize, DropReason> {
+    let around = header_len + tag_len;
+    if packet_len < around {
+        return Err(DropReason::AuthFailed);
+    }
+    let body = packet_len - around;
+    if body > MAX_PAYLOAD { Err(DropReason::PayloadTooLong) } else { Ok(body) }
+}
+
 #[inline(always)]
 fn extension_profile(high: u8, low: u8) -> ExtensionProfile {
     match (high, low) {
@@ -119,21 +134,6 @@ fn extension_profile(high: u8, low: u8) -> ExtensionProfile {
 }
 
 impl RtpHeader {
-    /// Length of the RTP payload, padding included, when the UDP payload is `payload_len` long and ends
-    /// with a tag of `tag_len`.
-    ///
-    /// # Errors
-    /// `Runt` if header and tag do not fit, `PayloadTooLong` if more than [`MAX_PAYLOAD`] is left.
-    #[inline(always)]
-    pub fn body_len(&self, payload_len: usize, tag_len: usize) -> Result<usize, DropReason> {
-        let around = self.header_len + tag_len;
-        if payload_len < around {
-            return Err(DropReason::Runt);
-        }
-        let body = payload_len - around;
-        if body > MAX_PAYLOAD { Err(DropReason::PayloadTooLong) } else { Ok(body) }
-    }
-
     /// `true` if a decrypted payload of `payload_len` bytes that ends with `last` is padding only
     /// (RFC 3550 section 5.1, P bit).
     #[inline(always)]

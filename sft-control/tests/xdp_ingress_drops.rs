@@ -54,9 +54,10 @@ fn shapes() {
     let shortest = header(1).bytes();
     video(Runt, &raw(&[0x80, 0]));
     video(Runt, &raw(&[0x80; 11]));
-    video(Runt, &raw(&shortest));
-    video(Runt, &raw(&[&shortest[..], &[0; 15]].concat()));
-    video(AuthFailed, &raw(&[&shortest[..], &[0; 16]].concat()));
+    // No room for a tag, or a wrong one.
+    for room in [0, 1, 15, 16] {
+        video(AuthFailed, &raw(&[&shortest[..], &vec![0; room]].concat()));
+    }
     video(BadRtpHeader, &raw(&[0x8f; 60]));
     video(HeaderTooLong, &raw(&key.seal(&long.bytes(), b"payload", 1)));
     video(PayloadTooLong, &raw(&key.seal(&header(1).bytes(), &[0; 1473], 1)));

@@ -71,8 +71,7 @@ unsafe fn accept(ctx: *mut xdp_md, scratch: *mut Scratch) -> Result<(), End> {
         header::read(ctx, scratch)?;
         source::find(packet, (*scratch).parsed.ssrc)?;
         let index = source::admit(packet, (*scratch).parsed.sequence)?;
-        open::prepare(scratch, index);
-        Ok(())
+        open::prepare(scratch, index)
     }
 }
 

@@ -24,6 +24,8 @@ mod tests;
 use crate::maps::{MAX_PAYLOAD, MAX_RTP_HEADER};
 use memory::opaque;
 
+/// Room behind the payload for the tag of any profile.
+pub const TAG_ROOM: usize = 16;
 /// Longest RTP header at egress: the longest one taken in, and the CSRC that sealing's caller may have added.
 pub const MAX_SEALED_HEADER: usize = MAX_RTP_HEADER + 4;
 /// Largest offset of the RTP header in a frame: Ethernet, IPv6, UDP.

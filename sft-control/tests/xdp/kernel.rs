@@ -105,12 +105,13 @@ impl Kernel {
     }
 
     /// Runs ingress on a frame; nothing is redirected in truth.
-    pub(crate) fn receive(&mut self, frame: &[u8]) -> Outcome {
+    pub(crate) fn receive(&self, frame: &[u8]) -> Outcome {
         let mut after = vec![0; LONGEST];
         let mut options = TestRunOptions::new();
         options.data_in = Some(frame);
         options.data_out = Some(&mut after);
-        let result = self.xdp("sft_ingress").test_run(options).unwrap();
+        let ingress: &Xdp = self.object.program("sft_ingress").unwrap().try_into().unwrap();
+        let result = ingress.test_run(options).unwrap();
         after.truncate(result.data_size_out as usize);
         let action = result.return_value;
         // The kernel gives back the metadata in front of the frame, too.

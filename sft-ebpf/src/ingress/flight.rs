@@ -53,7 +53,7 @@ unsafe fn record(scratch: *mut Scratch, route: &Route) -> Result<u32, End> {
             udp_payload: (*packet).udp_payload as u16,
             payload_offset: (*packet).payload_offset as u16,
             header_len: (*parsed).header_len as u16,
-            payload_len: (*parsed).payload as u16,
+            payload_len: (*scratch).work.payload as u16,
             first,
             second,
             csrc_count: first & 0x0f,

@@ -1,5 +1,4 @@
-//! Step 4: the RTP header, its extensions and the lengths, as a global subprogram: the walk over extensions
-//! is verified once.
+//! Step 4: the RTP header and its extensions, as a global subprogram: the walk over extensions is verified once.
 
 use aya_ebpf::{bindings::xdp_md, helpers::generated::bpf_xdp_load_bytes};
 use sft_common::{
@@ -17,8 +16,6 @@ pub struct Parsed {
     pub ssrc: u32,
     pub timestamp: u32,
     pub header_len: u32,
-    /// RTP payload without tag.
-    pub payload: u32,
     pub sequence: u16,
     /// 0 or 1: there is a transport-wide sequence number.
     pub has_transport_sequence: u8,
@@ -52,7 +49,7 @@ pub unsafe fn read(ctx: *mut xdp_md, scratch: *mut Scratch) -> Result<(), End> {
         if bpf_xdp_load_bytes(ctx, (*packet).payload_offset, header, length) != 0 {
             return Err(DropReason::Runt.into());
         }
-        match sft_read_header(scratch, (*packet).udp_payload, (*packet).tag) {
+        match sft_read_header(scratch, (*packet).udp_payload) {
             CONTINUE => Ok(()),
             reason => Err(End::Drop(reason as u32)),
         }
@@ -65,7 +62,7 @@ pub unsafe fn read(ctx: *mut xdp_md, scratch: *mut Scratch) -> Result<(), End> {
 /// Called by the programs of this object only, as the verifier makes sure.
 #[unsafe(no_mangle)]
 #[inline(never)]
-unsafe extern "C" fn sft_read_header(scratch: *mut Scratch, udp_payload: u32, tag: u32) -> Verdict {
+unsafe extern "C" fn sft_read_header(scratch: *mut Scratch, udp_payload: u32) -> Verdict {
     if scratch.is_null() {
         return ASIDE;
     }
@@ -73,10 +70,6 @@ unsafe extern "C" fn sft_read_header(scratch: *mut Scratch, udp_payload: u32, ta
     unsafe {
         let header = match rtp::parse(&(*scratch).header, udp_payload as usize) {
             Ok(header) => header,
-            Err(reason) => return reason as Verdict,
-        };
-        let payload = match header.body_len(udp_payload as usize, tag as usize) {
-            Ok(payload) => payload as u32,
             Err(reason) => return reason as Verdict,
         };
         let walk = (&raw mut (*scratch).walk).cast::<Walk>();
@@ -90,7 +83,6 @@ unsafe extern "C" fn sft_read_header(scratch: *mut Scratch, udp_payload: u32, ta
             ssrc: header.ssrc,
             timestamp: header.timestamp,
             header_len: header.header_len as u32,
-            payload,
             sequence: header.sequence,
             has_transport_sequence: found.transport_sequence.is_some() as u8,
             blanked: 0,

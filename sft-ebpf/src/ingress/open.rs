@@ -1,7 +1,7 @@
 //! Step 7: the packet is opened in place, and what concerned its sender and us alone is blanked.
 
 use aya_ebpf::{bindings::xdp_md, helpers::generated::bpf_xdp_store_bytes};
-use sft_common::{drops::DropReason, srtp::DONE};
+use sft_common::{drops::DropReason, rtp::body_len, srtp::DONE};
 
 use super::source;
 use crate::{
@@ -10,21 +10,28 @@ use crate::{
     scratch::{End, Scratch},
 };
 
-/// Describes the packet in `Scratch::work`.
+/// Describes the packet in `Scratch::work`. A packet without room for a tag counts as one that does not verify.
 ///
 /// # Safety
 /// `scratch` is this CPU's.
 #[inline(always)]
-pub unsafe fn prepare(scratch: *mut Scratch, index: u64) {
+pub unsafe fn prepare(scratch: *mut Scratch, index: u64) -> Result<(), End> {
     // SAFETY: the caller's promise.
     unsafe {
         let (packet, parsed) = (&raw const (*scratch).packet, &raw const (*scratch).parsed);
+        let (length, header, tag) = ((*packet).udp_payload, (*parsed).header_len, (*packet).tag);
+        let payload = match body_len(length as usize, header as usize, tag as usize) {
+            Ok(payload) => payload as u32,
+            Err(DropReason::AuthFailed) => return Err(source::refuse(packet).into()),
+            Err(reason) => return Err(reason.into()),
+        };
         let work = &raw mut (*scratch).work;
         (*work).rtp = (*packet).payload_offset;
-        (*work).header = (*parsed).header_len;
-        (*work).payload = (*parsed).payload;
+        (*work).header = header;
+        (*work).payload = payload;
         (*work).ssrc = (*parsed).ssrc.swap_bytes();
         (*work).index = index;
+        Ok(())
     }
 }
 

@@ -146,13 +146,13 @@ unsafe fn facts(ctx: *mut xdp_md, scratch: *mut Scratch, reserved: bool) -> Pack
 unsafe fn is_padding_only(ctx: *mut xdp_md, scratch: *mut Scratch) -> bool {
     // SAFETY: the callers' promise, and a byte of ours.
     unsafe {
-        let (packet, parsed) = (&raw const (*scratch).packet, &raw const (*scratch).parsed);
-        if (*parsed).padding == 0 || (*parsed).payload == 0 {
+        let work = &raw const (*scratch).work;
+        if (*scratch).parsed.padding == 0 || (*work).payload == 0 {
             return false;
         }
         let mut last = 0_u8;
-        let at = (*packet).payload_offset + (*parsed).header_len + (*parsed).payload - 1;
+        let at = (*work).rtp + (*work).header + (*work).payload - 1;
         let loaded = bpf_xdp_load_bytes(ctx, at, (&raw mut last).cast(), 1);
-        loaded == 0 && last != 0 && last as u32 == (*parsed).payload
+        loaded == 0 && last != 0 && last as u32 == (*work).payload
     }
 }
