@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use sft_common::drops::DropReason;
+
 use super::table::{ConferenceId, ConferenceTable, Layer, LegId, Speaker, Speakers};
 use crate::sdp::{Answer, OfferSpec};
 
@@ -107,6 +109,8 @@ pub enum Output {
     Forget(ConferenceId),
     /// Ask this source for a key frame (the shell throttles nothing: the core has).
     RequestKeyframe { leg: LegId, ssrc: u32 },
+    /// Count something that a leg sent and that had no effect.
+    CountDrop(DropReason),
     /// See [`crate::dataplane::Lane::replace_speaker`].
     ReplaceSpeaker { conference: ConferenceId, slot: u8, holder: Option<Speaker>, next: Option<LegId> },
 }

@@ -178,6 +178,21 @@ impl<K: Lane, U: Lane> Lanes<K, U> {
         self.conferences.get(&conference).map(|carried| &carried.status)
     }
 
+    /// All conferences that have at least one leg or table.
+    pub fn conferences(&self) -> impl Iterator<Item = ConferenceId> + '_ {
+        self.conferences.keys().copied()
+    }
+
+    /// The table that the conference's lane carries.
+    pub fn table(&self, conference: ConferenceId) -> Option<&ConferenceTable> {
+        self.conferences.get(&conference)?.table.as_ref()
+    }
+
+    /// The kernel lane itself, to look at.
+    pub fn kernel(&self) -> Option<&K> {
+        self.kernel.as_ref()
+    }
+
     /// The kernel lane itself, for what only it has: lease, interfaces, neighbours.
     pub fn kernel_mut(&mut self) -> Option<&mut K> {
         self.kernel.as_mut()

@@ -1,3 +1,20 @@
 //! RTCP of one leg, terminated hop by hop: what its packets say, and the reports and feedback for it.
 //!
-//! Sans-IO: SRTCP packets in and out, time passed in.
+//! Plain packets in and out, time passed in; SRTCP is in [`crate::srtp`].
+
+mod feedback;
+mod incoming;
+mod reporter;
+
+pub use feedback::Feedback;
+pub use incoming::{Incoming, parse};
+pub use reporter::{Reporter, keyframe_request};
+
+use rtcp_types::RtcpPacketWriter;
+
+/// The bytes of a packet; `None` if the writer's limits are exceeded.
+fn bytes(packet: &impl RtcpPacketWriter) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; packet.calculate_size().ok()?];
+    packet.write_into_unchecked(&mut bytes);
+    Some(bytes)
+}

@@ -2,7 +2,16 @@
 //!
 //! Text in, values out and back: no state, no sockets.
 
+mod answer;
+mod offer;
+
+#[cfg(test)]
+mod tests;
+
 use std::net::SocketAddr;
+
+pub use answer::{AnswerError, parse_answer};
+pub use offer::offer;
 
 /// What the core decides about an offer.
 #[derive(Clone, Debug, PartialEq, Eq)]

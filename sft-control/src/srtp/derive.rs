@@ -22,7 +22,7 @@ struct Labels {
 const RTP: Labels = Labels { encryption: 0, authentication: 1, salt: 2 };
 const RTCP: Labels = Labels { encryption: 3, authentication: 4, salt: 5 };
 /// Of HMAC-SHA1, in bytes.
-const AUTHENTICATION_KEY: usize = 20;
+pub(super) const AUTHENTICATION_KEY: usize = 20;
 
 /// Derives both keys of one direction, with a key derivation rate of 0.
 ///

@@ -3,9 +3,38 @@
 //! Sans-IO: datagrams in, datagrams and events out, the clock passed in. SRTP keys are taken out of the
 //! handshake for the lanes and RTCP; str0m never sees media.
 
+mod demux;
+mod dtls;
+mod identity;
+mod leg;
+mod stun;
+
 use std::{net::SocketAddr, time::Instant};
 
+pub use demux::Demux;
+pub use identity::{Identity, IdentityError};
+pub use leg::{SendError, Transport};
+
 use crate::dataplane::{LegKeys, SessionKey, Tuple};
+
+/// One of our media addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MediaAddress {
+    /// Our socket's own.
+    pub local: SocketAddr,
+    /// What clients are told; differs behind a NAT.
+    pub advertised: SocketAddr,
+}
+
+impl std::fmt::Display for MediaAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.local == self.advertised {
+            write!(f, "{}", self.local)
+        } else {
+            write!(f, "{}={}", self.local, self.advertised)
+        }
+    }
+}
 
 /// What a transport wants done.
 #[derive(Debug)]
@@ -26,7 +55,7 @@ pub enum TransportEvent {
     ChannelMessage(Vec<u8>),
     ChannelClosed,
     Failed(String),
-    /// Call again at this instant; the last event of a poll.
+    /// Call again at this instant.
     Timeout(Instant),
 }
 

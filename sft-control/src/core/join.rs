@@ -1,0 +1,281 @@
+//! The join: CONFCONN for an offer, SETUP or UPDATE for an answer (sft-protocol.md 3.4).
+
+use std::time::Duration;
+
+use rand::{Rng, rngs::StdRng};
+use sft_common::maps::AUDIO_SLOTS;
+
+use super::{
+    Core, Step, Timer,
+    conference::{Conference, Member, MessageBudget, State, VideoSlot},
+    event::{Output, Reply, RequestId},
+    table::{ConferenceId, LegId, SlotStart},
+};
+use crate::{
+    econn::{self, Address, Body, ConnectionRequest, Message, is_id},
+    sdp::{OfferSpec, parse_answer},
+};
+
+/// For the answer to be posted, from the offer on.
+const ANSWER: Duration = Duration::from_secs(10);
+/// For ICE, DTLS and SCTP, from the answer on.
+pub(super) const CONNECTION: Duration = Duration::from_secs(10);
+/// From this version on clients send simulcast; version 0 are development builds (sft-protocol.md 3.8).
+const SIMULCAST: u32 = 10;
+
+const BAD: Reply = Reply::Refuse { status: 400, reason: "Bad request" };
+/// A client takes any error page as "this server failed", and tries another one.
+const FULL: Reply = Reply::Refuse { status: 503, reason: "Server full" };
+const CONFERENCE_FULL: Reply = Reply::Refuse { status: 503, reason: "Conference full" };
+const DRAINING: Reply = Reply::Refuse { status: 303, reason: "See other" };
+
+impl Core {
+    pub(super) fn request(&mut self, step: &mut Step<'_>, id: RequestId, group: &str, body: &[u8]) {
+        let reply = match econn::decode(body) {
+            Ok(message) if is_id(group) && is_id(&message.user) && is_id(&message.client) => {
+                self.answer_request(step, id, group, &message)
+            }
+            Ok(_) => Some(Reply::Refuse { status: 400, reason: "Bad request: identifiers" }),
+            Err(error) => {
+                tracing::debug!(%error, "request refused");
+                Some(Reply::Refuse { status: 400, reason: "Bad request: no valid message" })
+            }
+        };
+        step.out.extend(reply.map(|reply| Output::Reply { id, reply }));
+    }
+
+    /// `None`: the reply comes with the offer.
+    fn answer_request(
+        &mut self,
+        step: &mut Step<'_>,
+        id: RequestId,
+        group: &str,
+        message: &Message,
+    ) -> Option<Reply> {
+        let conference = self.by_group.get(group).copied();
+        let known = conference.and_then(|id| {
+            let found = self.conferences.get(&id)?;
+            Some(found.members[found.named(&message.user, &message.client)?].leg)
+        });
+        match (&message.body, known) {
+            (Body::Connect(request), Some(leg)) => self.reconnect(step, id, leg, request),
+            (Body::Connect(request), None) => self.join(step, id, conference, group, message, request),
+            (Body::Setup { sdp } | Body::Update { sdp }, Some(leg)) if message.response => {
+                Some(self.take_answer(step, leg, &message.session, sdp))
+            }
+            _ => Some(BAD),
+        }
+    }
+
+    fn join(
+        &mut self,
+        step: &mut Step<'_>,
+        id: RequestId,
+        conference: Option<ConferenceId>,
+        group: &str,
+        message: &Message,
+        request: &ConnectionRequest,
+    ) -> Option<Reply> {
+        if let Some(refusal) = self.refusal(conference) {
+            return Some(refusal);
+        }
+        let conference = conference.unwrap_or_else(|| self.new_conference(group, request.update));
+        let leg = self.new_leg_id(conference);
+        let found = self.conferences.get_mut(&conference)?;
+        let member = Member::new(found, &mut self.rng, step, leg, message, request);
+        found.members.push(member);
+        self.participants_total += 1;
+        self.offer(step, id, leg, request.update);
+        None
+    }
+
+    fn refusal(&self, conference: Option<ConferenceId>) -> Option<Reply> {
+        let legs = conference.and_then(|id| self.conferences.get(&id)).map_or(0, |found| found.members.len());
+        if self.draining && conference.is_none() {
+            return Some(DRAINING);
+        }
+        if conference.is_none() && self.conferences.len() >= self.config.max_conferences {
+            return Some(FULL);
+        }
+        if self.by_leg.len() >= self.config.max_legs {
+            return Some(FULL);
+        }
+        (legs >= self.config.max_conference_legs).then_some(CONFERENCE_FULL)
+    }
+
+    /// `started`: it lived before this server did, so nobody starts it.
+    fn new_conference(&mut self, group: &str, started: bool) -> ConferenceId {
+        let id = ConferenceId(self.next_conference);
+        self.next_conference += 1;
+        self.conferences_total += 1;
+        self.conferences.insert(id, Conference { started, ..Conference::new(id, group) });
+        self.by_group.insert(group.to_owned(), id);
+        id
+    }
+
+    fn new_leg_id(&mut self, conference: ConferenceId) -> LegId {
+        let leg = LegId(self.next_leg);
+        self.next_leg += 1;
+        self.by_leg.insert(leg, conference);
+        leg
+    }
+
+    /// A known member comes back: a new transport, the end of the list, and nobody authorised any more.
+    fn reconnect(
+        &mut self,
+        step: &mut Step<'_>,
+        id: RequestId,
+        old: LegId,
+        request: &ConnectionRequest,
+    ) -> Option<Reply> {
+        let conference = *self.by_leg.get(&old)?;
+        let leg = self.new_leg_id(conference);
+        self.by_leg.remove(&old);
+        self.timers.remove(Timer::Leg(old));
+        let found = self.conferences.get_mut(&conference)?;
+        let mut member = found.members.remove(found.place(old)?);
+        if let State::Offering { request, .. } = member.state {
+            step.out.push(Output::Reply { id: request, reply: BAD });
+        }
+        let key = member.key();
+        for other in &mut found.members {
+            other.authorised.remove(&key);
+        }
+        member.renew(found, &mut self.rng, step, leg, request);
+        found.members.push(member);
+        step.out.push(Output::Close { leg: old });
+        self.republish(step, conference);
+        self.offer(step, id, leg, request.update);
+        None
+    }
+
+    fn offer(&mut self, step: &mut Step<'_>, id: RequestId, leg: LegId, update: bool) {
+        self.timers.set(Timer::Leg(leg), step.now.instant + ANSWER);
+        let Some((conference, place)) = self.find(leg) else { return };
+        let member = &mut conference.members[place];
+        member.state = State::Offering { request: id, update };
+        let offer = member.offer.clone();
+        step.out.push(Output::Open { leg, conference: conference.id, offer });
+    }
+
+    pub(super) fn offer_ready(&mut self, step: &mut Step<'_>, leg: LegId, sdp: &str) {
+        let url = self.config.public_url.clone();
+        let Some((conference, place)) = self.find(leg) else { return };
+        let member = &mut conference.members[place];
+        let State::Offering { request: id, update } = member.state else { return };
+        member.state = State::Offered;
+        let to = Address { session: &conference.group, user: &member.user, client: &member.client };
+        let reply = Reply::Json(econn::offer_message(to, update, sdp, &url));
+        step.out.push(Output::Reply { id, reply });
+    }
+
+    /// The setup timer ends a leg whose client went away.
+    pub(super) fn request_gone(&mut self, id: RequestId) {
+        let waiting = self.conferences.values_mut().flat_map(|conference| &mut conference.members);
+        for member in waiting {
+            if matches!(member.state, State::Offering { request, .. } if request == id) {
+                member.state = State::Offered;
+            }
+        }
+    }
+
+    fn take_answer(&mut self, step: &mut Step<'_>, leg: LegId, session: &str, sdp: &str) -> Reply {
+        let Some((conference, place)) = self.find(leg) else { return BAD };
+        if conference.members[place].state != State::Offered {
+            return Reply::Refuse { status: 400, reason: "Bad request: no answer is awaited" };
+        }
+        let answer = match parse_answer(sdp) {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.end_leg(step, leg, &error.to_string());
+                return Reply::Refuse { status: 400, reason: "Bad request: SDP answer" };
+            }
+        };
+        let member = &mut conference.members[place];
+        member.state = State::Answered;
+        member.audio_ssrc = answer.audio_ssrc;
+        if !member.simulcast {
+            member.take_legacy_video(answer.video_ssrc);
+        }
+        self.timers.set(Timer::Leg(leg), step.now.instant + CONNECTION);
+        step.out.push(Output::Start { leg, answer });
+        Reply::Json(econn::connection_reply(session))
+    }
+}
+
+impl Member {
+    fn new(
+        conference: &mut Conference,
+        rng: &mut StdRng,
+        step: &Step<'_>,
+        leg: LegId,
+        message: &Message,
+        request: &ConnectionRequest,
+    ) -> Self {
+        let video_ssrc = Core::new_ssrc(rng, &conference.ssrcs());
+        let mut member = Member {
+            user: message.user.clone(),
+            client: message.client.clone(),
+            index: 0,
+            leg,
+            state: State::Offered,
+            simulcast: false,
+            offer: OfferSpec {
+                simulcast: false,
+                audio_slots: Vec::new(),
+                video_slots: Vec::new(),
+                local_video_ssrc: 0,
+            },
+            audio_slots: Vec::new(),
+            video_slots: Vec::new(),
+            audio_ssrc: None,
+            video_ssrc,
+            low: None,
+            high: None,
+            properties: econn::Properties::new(),
+            authorised: Default::default(),
+            selection: Vec::new(),
+            messages: MessageBudget { since: step.now.instant, used: 0 },
+        };
+        member.renew(conference, rng, step, leg, request);
+        member
+    }
+
+    /// A new transport, with slots of its own. The name of its video stays (sft-protocol.md 9.2).
+    fn renew(
+        &mut self,
+        conference: &mut Conference,
+        rng: &mut StdRng,
+        step: &Step<'_>,
+        leg: LegId,
+        request: &ConnectionRequest,
+    ) {
+        let major = request.version.unwrap_or_default().major;
+        let mut taken = conference.ssrcs();
+        taken.push(self.video_ssrc);
+        let mut slot = || {
+            let ssrc = Core::new_ssrc(rng, &taken);
+            taken.push(ssrc);
+            // RFC 3711 section 3.3.1: the first sequence number leaves room before the first rollover.
+            SlotStart { ssrc, index: rng.random_range(1..1 << 15), timestamp: rng.random() }
+        };
+        let audio = if request.selective_audio { AUDIO_SLOTS } else { 0 };
+        let video = if request.selective_video { request.video_streams } else { 0 };
+        self.audio_slots = (0..audio).map(|_| slot()).collect();
+        self.video_slots = (0..video).map(|_| VideoSlot::new(slot())).collect();
+        self.simulcast = major == 0 || major >= SIMULCAST;
+        self.offer = OfferSpec {
+            simulcast: self.simulcast,
+            audio_slots: self.audio_slots.iter().map(|start| start.ssrc).collect(),
+            video_slots: self.video_slots.iter().map(|slot| slot.start.ssrc).collect(),
+            local_video_ssrc: slot().ssrc,
+        };
+        self.leg = leg;
+        self.index = conference.next_index;
+        conference.next_index += 1;
+        (self.low, self.high, self.audio_ssrc) = (None, None, None);
+        self.authorised.clear();
+        self.selection.clear();
+        self.messages = MessageBudget { since: step.now.instant, used: 0 };
+    }
+}

@@ -1,0 +1,89 @@
+//! How legs get established and end, and conferences with them.
+
+use std::time::Duration;
+
+use super::{
+    Core, Step, Timer,
+    conference::State,
+    event::{Output, Reply},
+    table::LegId,
+};
+use crate::econn::{self, Address};
+
+/// Without any message a leg ends (sft-protocol.md 9.5).
+pub(super) const SILENCE: Duration = Duration::from_secs(45);
+
+impl Core {
+    pub(super) fn channel_open(&mut self, step: &mut Step<'_>, leg: LegId) {
+        let Some((conference, place)) = self.find(leg) else { return };
+        let member = &mut conference.members[place];
+        if member.state != State::Answered {
+            return;
+        }
+        member.state = State::Established;
+        tracing::info!(leg = leg.0, conference = conference.id.0, "leg established");
+        let to = Address { session: &conference.group, user: &member.user, client: &member.client };
+        step.out.push(Output::Send { leg, message: econn::greeting(to) });
+        let conference = conference.id;
+        self.timers.set(Timer::Leg(leg), step.now.instant + SILENCE);
+        self.republish(step, conference);
+        self.send_lists(step, conference);
+    }
+
+    pub(super) fn timeout(&mut self, step: &mut Step<'_>) {
+        while let Some(timer) = self.timers.pop(step.now.instant) {
+            match timer {
+                Timer::Leg(leg) => self.leg_timeout(step, leg),
+                Timer::Keyframes(conference) => self.keyframes_due(step, conference),
+            }
+        }
+    }
+
+    fn leg_timeout(&mut self, step: &mut Step<'_>, leg: LegId) {
+        let Some((conference, place)) = self.find(leg) else { return };
+        let member = &conference.members[place];
+        let reason = match member.state {
+            State::Offering { .. } | State::Offered => "no answer was posted",
+            State::Answered => "ICE, DTLS or SCTP took too long",
+            State::Established => {
+                let to = Address { session: &conference.group, user: &member.user, client: &member.client };
+                step.out.push(Output::Send { leg, message: econn::hangup(to, false) });
+                "the client has fallen silent"
+            }
+        };
+        self.end_leg(step, leg, reason);
+    }
+
+    /// Ends a leg; the others learn it, and the conference ends with its last leg.
+    pub(super) fn end_leg(&mut self, step: &mut Step<'_>, leg: LegId, reason: &str) {
+        let Some((conference, place)) = self.find(leg) else { return };
+        tracing::info!(leg = leg.0, conference = conference.id.0, reason, "leg ended");
+        let member = conference.members.remove(place);
+        if let State::Offering { request: id, .. } = member.state {
+            let reply = Reply::Refuse { status: 500, reason: "Internal error" };
+            step.out.push(Output::Reply { id, reply });
+        }
+        let key = member.key();
+        for other in &mut conference.members {
+            other.authorised.remove(&key);
+        }
+        conference.asked.retain(|(source, _), _| *source != leg);
+        conference.silent_since.remove(&leg);
+        let (id, group) = (conference.id, conference.group.clone());
+        let empty = conference.members.is_empty();
+        self.by_leg.remove(&leg);
+        self.timers.remove(Timer::Leg(leg));
+        if member.state == State::Established {
+            self.republish(step, id);
+        }
+        step.out.push(Output::Close { leg });
+        if empty {
+            self.conferences.remove(&id);
+            self.by_group.remove(&group);
+            self.timers.remove(Timer::Keyframes(id));
+            step.out.push(Output::Forget(id));
+        } else if member.state == State::Established {
+            self.send_lists(step, id);
+        }
+    }
+}

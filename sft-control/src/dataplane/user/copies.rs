@@ -1,0 +1,100 @@
+//! The copies of a packet: steps 11 to 15 of docs/architecture.md.
+
+use sft_common::{
+    decision,
+    drops::DropReason,
+    flight::Flight,
+    maps::{Kind, ListEntry},
+    rewrite::{self, RTP_LEN},
+    rtp::FIXED_HEADER,
+};
+
+use super::{Outbox, UserLane, forward::Accepted};
+use crate::core::table::LegId;
+
+impl UserLane {
+    pub(super) fn send_copies(&mut self, accepted: &Accepted, packet: &[u8], out: &mut impl Outbox) {
+        let Some(Some(source)) = self.sources.get_mut(accepted.source as usize) else { return };
+        let flight = flight(accepted, source.kind, source.csrc);
+        // Taken out for the time of the loop, which needs the rest of the lane.
+        let entries = std::mem::take(&mut source.entries);
+        let kind = source.kind;
+        for entry in entries.iter().filter(|entry| LegId(entry.leg) != accepted.leg) {
+            match self.send_copy(entry, &flight, packet, out) {
+                Ok(bytes) => self.count_copy(kind, bytes as u64),
+                Err(reason) => self.count_drop(reason),
+            }
+        }
+        if let Some(Some(source)) = self.sources.get_mut(accepted.source as usize) {
+            source.entries = entries;
+        }
+    }
+
+    /// Sends one copy; returns the length of its datagram.
+    fn send_copy(
+        &mut self,
+        entry: &ListEntry,
+        flight: &Flight,
+        packet: &[u8],
+        out: &mut impl Outbox,
+    ) -> Result<usize, DropReason> {
+        let leg = self.legs.get_mut(&LegId(entry.leg)).ok_or(DropReason::StaleReference)?;
+        let tuple = leg.egress.ok_or(DropReason::NoPath)?;
+        let slot = decision::slot_of(entry, flight) as usize;
+        let slot = leg.slots.get_mut(slot).ok_or(DropReason::StaleReference)?;
+        let outgoing = slot.commit(&decision::incoming(entry, flight))?;
+        let extension = FIXED_HEADER + 4 * usize::from(flight.csrc_count)..usize::from(flight.header_len);
+        let header_len = RTP_LEN + extension.len();
+        let end = usize::from(flight.header_len) + usize::from(flight.payload_len);
+        let copy = &mut self.copy;
+        copy.clear();
+        copy.extend_from_slice(&rewrite::rtp(flight.first, flight.second, outgoing, slot.ssrc, flight.csrc));
+        copy.extend_from_slice(packet.get(extension.start..end).ok_or(DropReason::NoRoom)?);
+        leg.transmit.seal(copy, header_len, slot.ssrc, outgoing.index)?;
+        out.push(tuple, copy);
+        Ok(copy.len())
+    }
+
+    fn count_copy(&mut self, kind: Kind, bytes: u64) {
+        let (copies, sum) = match kind {
+            Kind::Audio => (&mut self.counters.audio_copies, &mut self.counters.audio_bytes),
+            Kind::Video => (&mut self.counters.video_copies, &mut self.counters.video_bytes),
+        };
+        *copies += 1;
+        *sum += bytes;
+    }
+}
+
+/// The packet as the shared code describes one to its copies. Every length fits: a datagram is below 64 KiB.
+fn flight(accepted: &Accepted, kind: Kind, csrc: u32) -> Flight {
+    let Accepted { header, route, admitted, .. } = accepted;
+    Flight {
+        effective: admitted.effective,
+        list_offset: 0,
+        list_len: route.list_len,
+        source_leg: accepted.leg.0,
+        csrc,
+        kind: kind as u32,
+        slot_offset: route.slot_offset,
+        run_high: route.run_high,
+        gate_run: admitted.gate_run,
+        mark: accepted.extensions.keyframe as u32,
+        timestamp: header.timestamp,
+        udp_payload: accepted.udp_payload as u16,
+        header_len: header.header_len as u16,
+        payload_len: accepted.payload_len as u16,
+        first: first_byte(header),
+        second: second_byte(header),
+        csrc_count: header.csrc_count,
+        ..Flight::default()
+    }
+}
+
+fn first_byte(header: &sft_common::rtp::RtpHeader) -> u8 {
+    let extension = header.profile != sft_common::rtp::ExtensionProfile::None;
+    0x80 | u8::from(header.padding) << 5 | u8::from(extension) << 4 | header.csrc_count
+}
+
+fn second_byte(header: &sft_common::rtp::RtpHeader) -> u8 {
+    u8::from(header.marker) << 7 | header.payload_type
+}

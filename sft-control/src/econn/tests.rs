@@ -1,0 +1,151 @@
+//! Messages as the calling library writes them and reads them, and as nobody should.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const ADDRESS: Address<'static> = Address { session: "9f9b", user: "d0ac", client: "_" };
+
+fn body(text: &str) -> Body {
+    decode(text.as_bytes()).unwrap().body
+}
+
+#[test]
+fn a_browsers_join_is_read() {
+    let message = decode(
+        br#"{"version":"3.0","type":"CONFCONN","sessid":"9f9b","src_userid":"d0ac","src_clientid":"_",
+            "dest_userid":"SFT","dest_clientid":"_","resp":false,
+            "ice_servers":[{"urls":"stun:192.0.2.1:3478","username":"u","credential":"c"}],"update":false,
+            "tool":"avs 10.5.8 (?/?)","toolver":"10.5.8","env":0,"status":0,"selective_audio":true,
+            "selective_video":true,"vstreams":9}"#,
+    )
+    .unwrap();
+    assert_eq!((message.session.as_str(), message.user.as_str(), message.response), ("9f9b", "d0ac", false));
+    let expected = ConnectionRequest {
+        update: false,
+        tool: "avs 10.5.8 (?/?)".into(),
+        version: Some(Version { major: 10, minor: 5, build: 8 }),
+        selective_audio: true,
+        selective_video: true,
+        video_streams: 9,
+    };
+    assert_eq!(message.body, Body::Connect(expected));
+}
+
+#[test]
+fn fields_of_a_join_have_their_defaults() {
+    let text =
+        r#"{"version":"3.0","type":"confconn","sessid":"","resp":false,"vstreams":99,"toolver":"7.local"}"#;
+    let Body::Connect(request) = body(text) else { panic!("no CONFCONN") };
+    assert_eq!(request.video_streams, 32);
+    assert_eq!(request.version, Some(Version { major: 7, minor: 999, build: 0 }));
+    assert!(!request.update && !request.selective_audio && !request.selective_video);
+}
+
+#[test]
+fn ssrcs_of_participants_are_strings_and_incomplete_entries_are_skipped() {
+    let text = r#"{"version":"3.0","type":"CONFPART","sessid":"","resp":true,"should_start":false,"timestamp":"0",
+        "seqno":"0","participants":[
+        {"userid":"e07e","clientid":"_","authorized":true,"ssrc_audio":"3176436150","ssrc_video":"367633293",
+         "timestamp":0,"pstn":false},
+        {"userid":"e07f","clientid":"_","authorized":true,"ssrc_audio":"1"}]}"#;
+    let expected = Participant {
+        user: "e07e".into(),
+        client: "_".into(),
+        authorised: true,
+        audio_ssrc: 3_176_436_150,
+        video_ssrc: 367_633_293,
+    };
+    assert_eq!(body(text), Body::Participants(vec![expected]));
+}
+
+#[test]
+fn qualities_are_numbers() {
+    let text = r#"{"version":"3.0","type":"CONFSTREAMS","sessid":"9f9b","resp":false,"mode":"list","streams":[
+        {"userid":"a","quality":0},{"userid":"b","quality":1},{"userid":"c","quality":2},{"userid":"d"}]}"#;
+    let Body::Streams(streams) = body(text) else { panic!("no CONFSTREAMS") };
+    let qualities: Vec<Quality> = streams.iter().map(|stream| stream.quality).collect();
+    assert_eq!(qualities, [Quality::Any, Quality::Low, Quality::High]);
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    let error = |text: &str| decode(text.as_bytes()).unwrap_err();
+    assert!(matches!(error("{"), DecodeError::Json(_)));
+    assert!(matches!(error("[]"), DecodeError::Json(_)));
+    let with = |version: &str, kind: &str| {
+        error(&format!(r#"{{"version":"{version}","type":"{kind}","sessid":"","resp":false}}"#))
+    };
+    assert!(matches!(with("2.0", "PING"), DecodeError::Version(_)));
+    assert!(matches!(with("3.0", "NONSENSE"), DecodeError::Type(_)));
+    assert!(matches!(with("3.0", "SETUP"), DecodeError::Missing { field: "sdp", .. }));
+    assert!(matches!(with("3.0", "PROPSYNC"), DecodeError::Missing { field: "props", .. }));
+    let long = "x".repeat(128);
+    let text = format!(r#"{{"version":"3.0","type":"PING","sessid":"{long}","resp":false}}"#);
+    assert!(matches!(error(&text), DecodeError::Limit(_)));
+}
+
+#[test]
+fn an_offer_has_what_clients_require() {
+    let text = offer_message(ADDRESS, false, "v=0", "https://sft.example.com");
+    assert_eq!(
+        text,
+        r#"{"version":"3.0","type":"SETUP","sessid":"9f9b","src_userid":"sft","src_clientid":"_","dest_userid":"d0ac","dest_clientid":"_","resp":false,"sdp":"v=0","props":{"audiocbr":"false","muted":"false","screensend":"false","videosend":"true"},"url":"https://sft.example.com"}"#
+    );
+    assert!(offer_message(ADDRESS, true, "v=0", "u").contains(r#""type":"UPDATE""#));
+}
+
+#[test]
+fn the_participant_list_has_the_original_types() {
+    let entry = ParticipantEntry {
+        user: "d0ac",
+        client: "_",
+        audio_ssrc: 4_000_000_000,
+        video_ssrc: 7,
+        index: 3,
+        muted: true,
+    };
+    let text = participants(true, 1_760_000_000_123, 42, [0xab; 16], &[entry], "https://sft.example.com");
+    assert_eq!(
+        text,
+        r#"{"version":"3.0","type":"CONFPART","sessid":"","resp":false,"should_start":true,"timestamp":"1760000000123","seqno":"42","entropy":"q6urq6urq6urq6urq6urqw==","participants":[{"userid":"d0ac","clientid":"_","authorized":false,"ssrc_audio":"4000000000","ssrc_video":"7","timestamp":3,"muted":true}],"sfts":["https://sft.example.com"]}"#
+    );
+}
+
+#[test]
+fn what_is_written_can_be_read() {
+    let known = [
+        (connection_reply("9f9b"), true),
+        (ping_reply(ADDRESS), true),
+        (hangup(ADDRESS, false), false),
+        (greeting(ADDRESS), false),
+        (properties("a", "_", &Properties::new()), true),
+    ];
+    for (text, response) in known {
+        assert_eq!(decode(text.as_bytes()).unwrap().response, response, "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_do_no_harm(text in prop::collection::vec(any::<u8>(), 0..200)) {
+        prop_assert!(decode(&text).is_err());
+    }
+
+    #[test]
+    fn arbitrary_fields_do_no_harm(
+        kind in prop::sample::select(&["SETUP", "CONFCONN", "CONFPART", "CONFSTREAMS", "PROPSYNC", "PING"][..]),
+        field in prop::sample::select(&["sdp", "props", "participants", "streams", "vstreams", "toolver"][..]),
+        value in prop::sample::select(&["1", "-1", "1e99", "null", "{}", "[]", "[1]", "[{}]", "\"x\"", "true"][..]),
+    ) {
+        let text = format!(r#"{{"version":"3.0","type":"{kind}","sessid":"","resp":true,"{field}":{value}}}"#);
+        drop(decode(text.as_bytes()));
+    }
+
+    #[test]
+    fn only_harmless_characters_make_an_id(text in ".{0,130}") {
+        if is_id(&text) {
+            prop_assert!(text.len() <= 127 && !text.is_empty() && !text.contains(['/', '.', ' ', '"']));
+        }
+    }
+}
