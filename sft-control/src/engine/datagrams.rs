@@ -172,7 +172,7 @@ impl Engine {
     /// Sends what has been collected. What the system does not take is counted, not kept.
     pub(super) fn flush(&mut self) {
         let report = self.outgoing.flush(self.sockets.all());
-        for _ in 0..report.full {
+        for _ in 0..report.full + report.refused {
             self.lanes.user_mut().count_drop(DropReason::TransmitFull);
         }
     }

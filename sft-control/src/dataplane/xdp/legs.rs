@@ -159,6 +159,7 @@ impl KernelLane {
         let conference = state.conference;
         self.drop_sources(conference, |(holder, _)| *holder == leg);
         self.learned.retain(|(holder, _), _| *holder != leg);
+        self.parked.retain(|(holder, _), _| *holder != leg);
         let Some(state) = self.legs.remove(&leg) else { return };
         for tuple in &state.tuples {
             // The pair may belong to another leg by now.

@@ -46,6 +46,8 @@ pub struct KernelLane {
     by_number: HashMap<u32, LegId>,
     /// Index of the packet that a source, not in a table yet, was learned from.
     learned: HashMap<(LegId, u32), u64>,
+    /// State of sources that left their table; it lives as long as the leg.
+    parked: HashMap<(LegId, u32), sft_common::source::SourceState>,
     /// Conferences that another lane carries.
     passing: HashSet<ConferenceId>,
     /// Keeps the programs loaded.
@@ -119,6 +121,7 @@ impl KernelLane {
             sources: HashMap::new(),
             by_number: HashMap::new(),
             learned: HashMap::new(),
+            parked: HashMap::new(),
             passing: HashSet::new(),
             _programs,
         })

@@ -127,12 +127,13 @@ impl KernelLane {
             pad: 0,
         };
         self.maps.sources.set(number, record, 0).map_err(|error| kernel("writing a source", error))?;
-        let learned = self.learned.remove(&(source.leg, source.ssrc));
-        self.write_source(number, learned.map_or_else(SourceState::default, SourceState::starting_at))?;
+        let key = (source.leg, source.ssrc);
+        let learned = self.learned.remove(&key).map(SourceState::starting_at);
+        let state = self.parked.remove(&key).or(learned).unwrap_or_default();
+        self.write_source(number, state)?;
         self.maps.source_stats.write(number, SourceStats::default());
         self.maps.source_control.write(number, SourceControl::default());
-        let added =
-            Source { number, kind, csrc: source.csrc, entries: Vec::new(), first_entry: 0, reserved_slot: 0 };
+        let added = Source { number, kind, entries: Vec::new(), first_entry: 0, reserved_slot: 0 };
         self.sources.insert((source.leg, source.ssrc), added);
         self.by_number.insert(number, source.leg);
         if let Some(found) = self.conferences.get_mut(&conference) {
@@ -180,6 +181,10 @@ impl KernelLane {
                 let _ = self.maps.source_ids.remove(&SourceKey { leg: leg.number, ssrc: key.1 });
             }
             self.maps.source_control.store(source.number, LIST, 0);
+            // Should it come back, what has been let in must not come in again.
+            if let Ok(record) = self.maps.source_state.get(&source.number, LOCKED) {
+                self.parked.insert(key, record.state);
+            }
             self.by_number.remove(&source.number);
             if source.kind == Kind::Audio {
                 self.release_speaker(cells, source.number);
