@@ -76,12 +76,6 @@ impl Wire {
     pub(crate) fn cut(&self) {
         run("ip", &["link", "set", CLIENTS, "down"]);
     }
-
-    pub(crate) fn set_mtu(&self, mtu: u32) {
-        for name in [SERVER, CLIENTS] {
-            run("ip", &["link", "set", name, "mtu", &mtu.to_string()]);
-        }
-    }
 }
 
 /// Waits until `done` says so, since frames are handled by another CPU.
