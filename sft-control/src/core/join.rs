@@ -310,7 +310,7 @@ impl Member {
             video_slots: self.video_slots.iter().map(|slot| slot.start.ssrc).collect(),
             local_video_ssrc: slot().ssrc,
         };
-        (self.leg, self.joined) = (leg, step.now.unix);
+        (self.leg, self.joined, self.state) = (leg, step.now.unix, State::Offered);
         self.index = conference.next_index;
         conference.next_index += 1;
         (self.low, self.high, self.audio_ssrc) = (None, None, None);
