@@ -9,7 +9,7 @@ use super::{
     Core, Step,
     conference::Conference,
     event::{AudioLevel, Output},
-    table::{ConferenceId, LegId, Speaker, Speakers},
+    table::{ConferenceId, LegId, Media, Speaker, Speakers},
 };
 
 /// Without a packet for so long a source does not speak, whatever its last level was.
@@ -18,6 +18,14 @@ const GONE: Duration = Duration::from_millis(500);
 const HOLD: Duration = Duration::from_millis(1000);
 /// How much louder than the quietest holder a source must be to displace it, in dB.
 const MARGIN: u8 = 12;
+
+/// An audio slot, who holds it, and how loud.
+#[derive(Clone, Copy)]
+struct Holder {
+    slot: u8,
+    speaker: Speaker,
+    level: u8,
+}
 
 impl Core {
     pub(super) fn audio_reading(
@@ -29,41 +37,39 @@ impl Core {
     ) {
         let Some(conference) = self.conferences.get_mut(&conference) else { return };
         conference.speakers = *speakers;
-        let speaks = |reading: &AudioLevel| u64::from(reading.level) < SILENT && reading.idle < GONE;
-        let level = |leg: LegId| levels.iter().find(|reading| reading.leg == leg).filter(|r| speaks(r));
-        let mut holders: Vec<(u8, Speaker)> = Vec::new();
-        for (slot, speaker) in speakers.iter().enumerate() {
+        conference.silent_since.retain(|leg, _| speakers.iter().flatten().any(|speaker| speaker.leg == *leg));
+        let speaks = |reading: &&AudioLevel| u64::from(reading.level) < SILENT && reading.idle < GONE;
+        let level = |leg| levels.iter().filter(speaks).find(|reading| reading.leg == leg);
+        let mut holders = Vec::new();
+        for (slot, speaker) in (0u8..).zip(speakers).skip(1) {
             let Some(speaker) = *speaker else { continue };
-            if conference.is_heard(step, speaker.leg, level(speaker.leg).is_some()) {
-                holders.push((slot as u8, speaker));
+            let level = level(speaker.leg).map(|reading| reading.level);
+            if conference.keeps(step, speaker.leg, level.is_some()) {
+                holders.push(Holder { slot, speaker, level: level.unwrap_or(127) });
             } else {
-                let holder = Some(speaker);
-                let (conference, slot) = (conference.id, slot as u8);
-                step.out.push(Output::ReplaceSpeaker { conference, slot, holder, next: None });
+                step.out.push(conference.replace(slot, speaker, None));
             }
         }
-        conference.silent_since.retain(|leg, _| speakers.iter().flatten().any(|speaker| speaker.leg == *leg));
         if holders.len() + 1 < speakers.len() {
             return;
         }
-        let waiting = levels.iter().filter(|reading| speaks(reading) && !conference.holds(reading.leg));
-        let Some(loudest) = waiting.min_by_key(|reading| reading.level) else { return };
-        let quietest = holders
-            .iter()
-            .map(|&(slot, speaker)| (level(speaker.leg).map_or(127, |reading| reading.level), slot, speaker))
-            .max_by_key(|(level, slot, _)| (*level, *slot));
-        if let Some((level, slot, speaker)) = quietest
-            && loudest.level.saturating_add(MARGIN) <= level
+        let waiting = levels.iter().filter(speaks).filter(|reading| conference.may_speak(reading.leg));
+        let loudest = waiting.min_by_key(|reading| reading.level);
+        let quietest = holders.iter().max_by_key(|holder| (holder.level, holder.slot));
+        if let (Some(loudest), Some(quietest)) = (loudest, quietest)
+            && loudest.level.saturating_add(MARGIN) <= quietest.level
         {
-            let (conference, holder, next) = (conference.id, Some(speaker), Some(loudest.leg));
-            step.out.push(Output::ReplaceSpeaker { conference, slot, holder, next });
+            step.out.push(conference.replace(quietest.slot, quietest.speaker, Some(loudest.leg)));
         }
     }
 }
 
 impl Conference {
-    /// `false` once a holder has been silent for longer than [`HOLD`].
-    fn is_heard(&mut self, step: &Step<'_>, leg: LegId, speaks: bool) -> bool {
+    /// Whether a holder may stay: until it has been silent for [`HOLD`], and not beside slot 0.
+    fn keeps(&mut self, step: &Step<'_>, leg: LegId, speaks: bool) -> bool {
+        if self.key_generator == Some(leg) || !self.is_heard(leg) {
+            return false;
+        }
         if speaks {
             self.silent_since.remove(&leg);
             return true;
@@ -72,8 +78,20 @@ impl Conference {
         step.now.instant.duration_since(since) < HOLD
     }
 
-    /// The key generator has a slot of its own.
-    fn holds(&self, leg: LegId) -> bool {
-        self.key_generator == Some(leg) || self.speakers.iter().flatten().any(|speaker| speaker.leg == leg)
+    /// Whether a source may displace another: it has no slot, and somebody would hear it. Whom nobody
+    /// authorises cannot silence anybody by being loud.
+    fn may_speak(&self, leg: LegId) -> bool {
+        let holds = self.speakers.iter().flatten().any(|speaker| speaker.leg == leg);
+        self.key_generator != Some(leg) && !holds && self.is_heard(leg)
+    }
+
+    fn is_heard(&self, leg: LegId) -> bool {
+        let is_audio = |media| matches!(media, Media::Audio { .. });
+        let mut sources = self.table.sources.iter();
+        sources.any(|source| source.leg == leg && is_audio(source.media) && !source.subscribers.is_empty())
+    }
+
+    fn replace(&self, slot: u8, holder: Speaker, next: Option<LegId>) -> Output {
+        Output::ReplaceSpeaker { conference: self.id, slot, holder: Some(holder), next }
     }
 }

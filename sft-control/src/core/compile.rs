@@ -1,23 +1,47 @@
 //! From a conference's state to its forwarding table.
 
+use std::time::Duration;
+
 use super::{
-    Core, Step,
+    Core, Step, Timer,
     conference::{Conference, Member, Shown},
     event::Output,
     table::{ConferenceId, ConferenceTable, Layer, Media, Receiver, Source, Subscription},
 };
 
+/// Between two tables for authorisations, which come from all members at once after each change of the list:
+/// one table takes in many of them.
+const PAUSE: Duration = Duration::from_millis(20);
+
 impl Core {
-    /// Makes the table and hands it out.
-    pub(super) fn republish(&mut self, step: &mut Step<'_>, conference: ConferenceId) {
-        let Some(conference) = self.conferences.get_mut(&conference) else { return };
-        conference.choose_key_generator();
-        step.out.push(Output::Publish(conference.table()));
+    /// Decides anew what follows from the state: the key generator, what every slot shows, the table. Hands
+    /// the table out if it changed, and asks for the key frames that it needs.
+    pub(super) fn settle(&mut self, step: &mut Step<'_>, conference: ConferenceId) {
+        let Some(found) = self.conferences.get_mut(&conference) else { return };
+        self.timers.remove(Timer::Table(conference));
+        found.settled = Some(step.now.instant);
+        found.choose_key_generator();
+        found.choose_streams();
+        let table = found.compile();
+        if table != found.table {
+            found.table.clone_from(&table);
+            step.out.push(Output::Publish(table));
+        }
+        self.keyframes_due(step, conference);
+    }
+
+    /// [`Self::settle`], unless that was just done; then a little later.
+    pub(super) fn settle_soon(&mut self, step: &mut Step<'_>, conference: ConferenceId) {
+        let settled = self.conferences.get(&conference).and_then(|found| found.settled);
+        match settled.map(|settled| settled + PAUSE) {
+            Some(due) if due > step.now.instant => self.timers.set_earliest(Timer::Table(conference), due),
+            _ => self.settle(step, conference),
+        }
     }
 }
 
 impl Conference {
-    fn table(&self) -> ConferenceTable {
+    fn compile(&self) -> ConferenceTable {
         let audio = self.established().filter_map(|member| self.audio_source(member));
         let video = self.established().flat_map(|member| {
             let layers = [Layer::Low, Layer::High].into_iter();

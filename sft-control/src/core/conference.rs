@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     event::RequestId,
-    table::{ConferenceId, Layer, LegId, SlotStart, Speakers},
+    table::{ConferenceId, ConferenceTable, Layer, LegId, SlotStart, Speakers},
 };
 use crate::{
     econn::{Properties, Quality},
@@ -27,6 +27,11 @@ pub(super) struct Conference {
     pub(super) next_index: u32,
     /// Of the last participant list, in ms since the epoch; never goes back.
     pub(super) list_time: u64,
+    /// When that was, and when the table was last made: both pause between two in a row.
+    pub(super) listed: Option<Instant>,
+    pub(super) settled: Option<Instant>,
+    /// What lanes were told to carry.
+    pub(super) table: ConferenceTable,
     /// The leg that holds audio slot 0, and the run under which it does.
     pub(super) key_generator: Option<LegId>,
     pub(super) reserved_run: u32,
@@ -34,7 +39,7 @@ pub(super) struct Conference {
     /// Since when a holder of an audio slot has been silent.
     pub(super) silent_since: HashMap<LegId, Instant>,
     /// When each source was last asked for a key frame.
-    pub(super) asked: HashMap<(LegId, u32), Instant>,
+    pub(super) asked: HashMap<(LegId, u32), Asked>,
 }
 
 /// A device in a conference. Its transport changes when it reconnects.
@@ -45,7 +50,11 @@ pub(super) struct Member {
     /// Join index.
     pub(super) index: u32,
     pub(super) leg: LegId,
+    /// Wall clock at the join of this leg, since the epoch.
+    pub(super) joined: Duration,
     pub(super) state: State,
+    /// The last participant list named it.
+    pub(super) listed: bool,
     /// Simulcast; a legacy client sends one stream (sft-protocol.md 3.8).
     pub(super) simulcast: bool,
     pub(super) offer: OfferSpec,
@@ -58,8 +67,8 @@ pub(super) struct Member {
     pub(super) low: Option<LayerState>,
     pub(super) high: Option<LayerState>,
     pub(super) properties: Properties,
-    /// Whom it authorises, by user and client.
-    pub(super) authorised: HashMap<(String, String), Authorisation>,
+    /// Whom it authorises. A leg that reconnects is another one.
+    pub(super) authorised: HashMap<LegId, Authorisation>,
     /// What it wants to see: entry i in video slot i.
     pub(super) selection: Vec<(String, Quality)>,
     pub(super) messages: MessageBudget,
@@ -70,7 +79,7 @@ pub(super) struct Member {
 pub(super) enum State {
     /// The request waits for its offer.
     Offering { request: RequestId, update: bool },
-    /// The client has the offer. `update`: it was an UPDATE for a leg that was not known before.
+    /// The client has the offer.
     Offered,
     /// ICE, DTLS and SCTP are on their way.
     Answered,
@@ -84,6 +93,14 @@ pub(super) struct LayerState {
     pub(super) ssrc: u32,
     /// Since its last packet, as of the last reading.
     pub(super) idle: Duration,
+}
+
+/// A source that was asked for a key frame.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) at: Instant,
+    /// A receiver asked too soon after that.
+    pub(super) again: bool,
 }
 
 /// What a member accepts from another.
@@ -102,8 +119,8 @@ pub(super) struct VideoSlot {
     pub(super) current: Option<Shown>,
     /// The other layer of the same source, waiting for its key frame while `current` goes on.
     pub(super) pending: Option<Shown>,
-    /// Of the next subscription.
-    pub(super) next_run: u32,
+    /// Of the newest subscription; 0 before the first.
+    pub(super) last_run: u32,
     /// The run that the data plane has reached.
     pub(super) reached: u32,
 }
@@ -132,6 +149,9 @@ impl Conference {
             started: false,
             next_index: 0,
             list_time: 0,
+            listed: None,
+            settled: None,
+            table: ConferenceTable { conference: id, receivers: Vec::new(), sources: Vec::new() },
             key_generator: None,
             reserved_run: 0,
             speakers: Speakers::default(),
@@ -156,6 +176,15 @@ impl Conference {
         self.members.iter().filter(|member| member.is_established())
     }
 
+    /// Drops what is remembered about a leg outside its member.
+    pub(super) fn forget(&mut self, leg: LegId) {
+        for member in &mut self.members {
+            member.authorised.remove(&leg);
+        }
+        self.asked.retain(|(source, _), _| *source != leg);
+        self.silent_since.remove(&leg);
+    }
+
     /// All SSRCs that are taken in this conference.
     pub(super) fn ssrcs(&self) -> Vec<u32> {
         self.members.iter().flat_map(Member::ssrcs).collect()
@@ -165,10 +194,6 @@ impl Conference {
 impl Member {
     pub(super) fn is_established(&self) -> bool {
         self.state == State::Established
-    }
-
-    pub(super) fn key(&self) -> (String, String) {
-        (self.user.clone(), self.client.clone())
     }
 
     /// What `property` says; absent = false.
@@ -202,8 +227,9 @@ impl Member {
         self.accepts(other, right) && other.accepts(self, |_| true)
     }
 
-    fn accepts(&self, other: &Member, right: impl Fn(&Authorisation) -> bool) -> bool {
-        self.authorised.get(&other.key()).is_some_and(|entry| entry.granted && right(entry))
+    /// Whether it authorises the other, and `right` finds the entry's SSRC to be the other's.
+    pub(super) fn accepts(&self, other: &Member, right: impl Fn(&Authorisation) -> bool) -> bool {
+        self.authorised.get(&other.leg).is_some_and(|entry| entry.granted && right(entry))
     }
 
     fn ssrcs(&self) -> impl Iterator<Item = u32> + '_ {
@@ -214,14 +240,7 @@ impl Member {
 
 impl VideoSlot {
     pub(super) fn new(start: SlotStart) -> Self {
-        VideoSlot { start, current: None, pending: None, next_run: 1, reached: 0 }
-    }
-
-    /// A new subscription of this slot.
-    pub(super) fn take_run(&mut self) -> u32 {
-        let run = self.next_run;
-        self.next_run += 1;
-        run
+        VideoSlot { start, current: None, pending: None, last_run: 0, reached: 0 }
     }
 
     /// The subscription that waits for a key frame.

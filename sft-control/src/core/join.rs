@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     econn::{self, Address, Body, ConnectionRequest, Message, is_id},
-    sdp::{OfferSpec, parse_answer},
+    sdp::{Answer, OfferSpec, parse_answer},
 };
 
 /// For the answer to be posted, from the offer on.
@@ -24,9 +24,12 @@ pub(super) const CONNECTION: Duration = Duration::from_secs(10);
 const SIMULCAST: u32 = 10;
 
 const BAD: Reply = Reply::Refuse { status: 400, reason: "Bad request" };
-/// A client takes any error page as "this server failed", and tries another one.
+/// Not a CONFCONN with a status: at any of those a client gives up, even while other servers that it asked
+/// at the same time could still take it. An error page means "this server failed", and it goes on with those
+/// (sft-protocol.md 3.6, 15.4).
 const FULL: Reply = Reply::Refuse { status: 503, reason: "Server full" };
 const CONFERENCE_FULL: Reply = Reply::Refuse { status: 503, reason: "Conference full" };
+const ELSEWHERE: Reply = Reply::Refuse { status: 400, reason: "Bad request: conference of another server" };
 const DRAINING: Reply = Reply::Refuse { status: 303, reason: "See other" };
 
 impl Core {
@@ -79,14 +82,26 @@ impl Core {
         if let Some(refusal) = self.refusal(conference) {
             return Some(refusal);
         }
-        let conference = conference.unwrap_or_else(|| self.new_conference(group, request.update));
+        if !self.is_own(request) {
+            return Some(ELSEWHERE);
+        }
+        let conference = conference.unwrap_or_else(|| self.new_conference(group));
         let leg = self.new_leg_id(conference);
         let found = self.conferences.get_mut(&conference)?;
+        // It lived before this server did, so nobody is to start it.
+        found.started |= request.update;
         let member = Member::new(found, &mut self.rng, step, leg, message, request);
         found.members.push(member);
         self.participants_total += 1;
         self.offer(step, id, leg, request.update);
         None
+    }
+
+    /// Whether the conference is anchored here. Joining one that is anchored on another server needs a link to
+    /// that one; without it the client would sit in a conference of its own.
+    fn is_own(&self, request: &ConnectionRequest) -> bool {
+        let own = self.config.public_url.trim_end_matches('/');
+        request.anchor.as_ref().is_none_or(|anchor| anchor.url.trim_end_matches('/') == own)
     }
 
     fn refusal(&self, conference: Option<ConferenceId>) -> Option<Reply> {
@@ -97,18 +112,22 @@ impl Core {
         if conference.is_none() && self.conferences.len() >= self.config.max_conferences {
             return Some(FULL);
         }
-        if self.by_leg.len() >= self.config.max_legs {
+        if self.by_leg.len() >= self.config.max_legs || self.out_of_ids() {
             return Some(FULL);
         }
         (legs >= self.config.max_conference_legs).then_some(CONFERENCE_FULL)
     }
 
-    /// `started`: it lived before this server did, so nobody starts it.
-    fn new_conference(&mut self, group: &str, started: bool) -> ConferenceId {
+    /// Ids are not used twice.
+    fn out_of_ids(&self) -> bool {
+        self.next_leg == u32::MAX || self.next_conference == u32::MAX
+    }
+
+    fn new_conference(&mut self, group: &str) -> ConferenceId {
         let id = ConferenceId(self.next_conference);
         self.next_conference += 1;
         self.conferences_total += 1;
-        self.conferences.insert(id, Conference { started, ..Conference::new(id, group) });
+        self.conferences.insert(id, Conference::new(id, group));
         self.by_group.insert(group.to_owned(), id);
         id
     }
@@ -128,6 +147,9 @@ impl Core {
         old: LegId,
         request: &ConnectionRequest,
     ) -> Option<Reply> {
+        if self.out_of_ids() {
+            return Some(FULL);
+        }
         let conference = *self.by_leg.get(&old)?;
         let leg = self.new_leg_id(conference);
         self.by_leg.remove(&old);
@@ -137,14 +159,11 @@ impl Core {
         if let State::Offering { request, .. } = member.state {
             step.out.push(Output::Reply { id: request, reply: BAD });
         }
-        let key = member.key();
-        for other in &mut found.members {
-            other.authorised.remove(&key);
-        }
+        found.forget(old);
         member.renew(found, &mut self.rng, step, leg, request);
         found.members.push(member);
+        self.settle(step, conference);
         step.out.push(Output::Close { leg: old });
-        self.republish(step, conference);
         self.offer(step, id, leg, request.update);
         None
     }
@@ -181,8 +200,11 @@ impl Core {
 
     fn take_answer(&mut self, step: &mut Step<'_>, leg: LegId, session: &str, sdp: &str) -> Reply {
         let Some((conference, place)) = self.find(leg) else { return BAD };
-        if conference.members[place].state != State::Offered {
-            return Reply::Refuse { status: 400, reason: "Bad request: no answer is awaited" };
+        match conference.members[place].state {
+            State::Offering { .. } => return BAD,
+            State::Offered => {}
+            // Posted again, since the reply was lost: the first one counts.
+            State::Answered | State::Established => return Reply::Json(econn::connection_reply(session)),
         }
         let answer = match parse_answer(sdp) {
             Ok(answer) => answer,
@@ -191,6 +213,10 @@ impl Core {
                 return Reply::Refuse { status: 400, reason: "Bad request: SDP answer" };
             }
         };
+        if conference.has_taken(&conference.members[place], &answer) {
+            self.end_leg(step, leg, "its SSRC is another's");
+            return Reply::Refuse { status: 400, reason: "Bad request: SSRC in use" };
+        }
         let member = &mut conference.members[place];
         member.state = State::Answered;
         member.audio_ssrc = answer.audio_ssrc;
@@ -200,6 +226,18 @@ impl Core {
         self.timers.set(Timer::Leg(leg), step.now.instant + CONNECTION);
         step.out.push(Output::Start { leg, answer });
         Reply::Json(econn::connection_reply(session))
+    }
+}
+
+impl Conference {
+    /// Whether an answer names a stream that is in the conference already. Receivers tell sources apart by
+    /// these numbers, so nobody may take another's.
+    fn has_taken(&self, member: &Member, answer: &Answer) -> bool {
+        let taken = self.ssrcs();
+        let video = answer.video_ssrc.filter(|_| !member.simulcast);
+        let is_taken = |ssrc: &u32| taken.contains(ssrc) && *ssrc != member.video_ssrc;
+        let same = video.is_some() && video == answer.audio_ssrc;
+        same || answer.audio_ssrc.iter().chain(&video).any(is_taken)
     }
 }
 
@@ -218,7 +256,9 @@ impl Member {
             client: message.client.clone(),
             index: 0,
             leg,
+            joined: step.now.unix,
             state: State::Offered,
+            listed: false,
             simulcast: false,
             offer: OfferSpec {
                 simulcast: false,
@@ -270,7 +310,7 @@ impl Member {
             video_slots: self.video_slots.iter().map(|slot| slot.start.ssrc).collect(),
             local_video_ssrc: slot().ssrc,
         };
-        self.leg = leg;
+        (self.leg, self.joined, self.state) = (leg, step.now.unix, State::Offered);
         self.index = conference.next_index;
         conference.next_index += 1;
         (self.low, self.high, self.audio_ssrc) = (None, None, None);

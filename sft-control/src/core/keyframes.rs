@@ -1,10 +1,13 @@
 //! Asking sources for key frames: when somebody starts to watch, when a receiver asks, never periodically.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use super::{
     Core, Step, Timer,
-    conference::{Conference, Shown},
+    conference::{Asked, Conference, Shown},
     event::Output,
     table::{ConferenceId, LegId},
 };
@@ -12,49 +15,63 @@ use super::{
 /// Between two requests to one source.
 const THROTTLE: Duration = Duration::from_millis(500);
 
+/// A leg and one of its SSRCs.
+type Stream = (LegId, u32);
+
 impl Core {
     /// A receiver lost its picture.
     pub(super) fn keyframe_wanted(&mut self, step: &mut Step<'_>, receiver: LegId, slot: u8) {
         let Some((conference, place)) = self.find(receiver) else { return };
         let slots = &conference.members[place].video_slots;
         let Some(shown) = slots.get(usize::from(slot)).and_then(|slot| slot.current) else { return };
-        if let Some(source) = conference.ssrc_of(shown) {
-            conference.ask(step, source);
-        }
+        let Some(stream) = conference.stream_of(shown) else { return };
+        conference.ask(step, stream, true);
+        let conference = conference.id;
+        self.keyframes_due(step, conference);
     }
 
-    /// Asks for the key frames that slots wait for, and comes back while any does.
+    /// Asks for the key frames that slots wait for or receivers asked for, and comes back while any is due.
     pub(super) fn keyframes_due(&mut self, step: &mut Step<'_>, conference: ConferenceId) {
         let Some(found) = self.conferences.get_mut(&conference) else { return };
-        let slots = found.members.iter().flat_map(|member| &member.video_slots);
-        let awaited: Vec<Shown> = slots.filter_map(|slot| slot.awaited()).collect();
-        let mut sources: Vec<(LegId, u32)> =
-            awaited.iter().filter_map(|shown| found.ssrc_of(*shown)).collect();
-        sources.sort_unstable();
-        sources.dedup();
-        for source in &sources {
-            found.ask(step, *source);
-        }
-        let next = sources.iter().filter_map(|source| found.asked.get(source)).min();
-        if let Some(next) = next.map(|asked: &Instant| *asked + THROTTLE) {
-            self.timers.set_earliest(Timer::Keyframes(conference), next.max(step.now.instant + THROTTLE / 5));
+        let mut streams = found.awaited_streams();
+        let again = found.asked.iter().filter(|(_, asked)| asked.again);
+        streams.extend(again.map(|(stream, _)| *stream));
+        let due = streams.iter().map(|stream| found.ask(step, *stream, false)).min();
+        match due {
+            Some(due) => self.timers.set(Timer::Keyframes(conference), due),
+            None => self.timers.remove(Timer::Keyframes(conference)),
         }
     }
 }
 
 impl Conference {
-    fn ssrc_of(&self, shown: Shown) -> Option<(LegId, u32)> {
+    fn stream_of(&self, shown: Shown) -> Option<Stream> {
         Some((shown.leg, self.member(shown.leg)?.layer(shown.layer)?.ssrc))
     }
 
-    /// Asks a source unless it has just been asked.
-    fn ask(&mut self, step: &mut Step<'_>, source: (LegId, u32)) {
+    /// The streams that slots wait for. One that sends nothing cannot be helped by asking it.
+    fn awaited_streams(&self) -> BTreeSet<Stream> {
+        let slots = self.established().flat_map(|member| &member.video_slots);
+        let awaited: BTreeSet<(LegId, _)> =
+            slots.filter_map(|slot| slot.awaited()).map(|shown| (shown.leg, shown.layer)).collect();
+        let stream = |(leg, layer)| {
+            let member = self.member(leg)?;
+            member.is_alive(layer).then(|| Some((leg, member.layer(layer)?.ssrc))).flatten()
+        };
+        awaited.into_iter().filter_map(stream).collect()
+    }
+
+    /// Asks a source, unless it was just asked; then notes whether it has to be asked `again`. Returns when
+    /// it may be asked next.
+    fn ask(&mut self, step: &mut Step<'_>, stream: Stream, again: bool) -> Instant {
         let now = step.now.instant;
-        let recent = self.asked.get(&source).is_some_and(|asked| now.duration_since(*asked) < THROTTLE);
-        if !recent {
-            self.asked.insert(source, now);
-            let (leg, ssrc) = source;
-            step.out.push(Output::RequestKeyframe { leg, ssrc });
+        if let Some(asked) = self.asked.get_mut(&stream).filter(|asked| now < asked.at + THROTTLE) {
+            asked.again |= again;
+            return asked.at + THROTTLE;
         }
+        self.asked.insert(stream, Asked { at: now, again: false });
+        let (leg, ssrc) = stream;
+        step.out.push(Output::RequestKeyframe { leg, ssrc });
+        now + THROTTLE
     }
 }

@@ -26,8 +26,8 @@ impl Core {
         step.out.push(Output::Send { leg, message: econn::greeting(to) });
         let conference = conference.id;
         self.timers.set(Timer::Leg(leg), step.now.instant + SILENCE);
-        self.republish(step, conference);
-        self.send_lists(step, conference);
+        self.settle(step, conference);
+        self.list_changed(step, conference);
     }
 
     pub(super) fn timeout(&mut self, step: &mut Step<'_>) {
@@ -35,6 +35,8 @@ impl Core {
             match timer {
                 Timer::Leg(leg) => self.leg_timeout(step, leg),
                 Timer::Keyframes(conference) => self.keyframes_due(step, conference),
+                Timer::Table(conference) => self.settle(step, conference),
+                Timer::List(conference) => self.send_lists(step, conference),
             }
         }
     }
@@ -63,27 +65,22 @@ impl Core {
             let reply = Reply::Refuse { status: 500, reason: "Internal error" };
             step.out.push(Output::Reply { id, reply });
         }
-        let key = member.key();
-        for other in &mut conference.members {
-            other.authorised.remove(&key);
-        }
-        conference.asked.retain(|(source, _), _| *source != leg);
-        conference.silent_since.remove(&leg);
+        conference.forget(leg);
         let (id, group) = (conference.id, conference.group.clone());
         let empty = conference.members.is_empty();
         self.by_leg.remove(&leg);
         self.timers.remove(Timer::Leg(leg));
-        if member.state == State::Established {
-            self.republish(step, id);
-        }
+        self.settle(step, id);
         step.out.push(Output::Close { leg });
         if empty {
             self.conferences.remove(&id);
             self.by_group.remove(&group);
-            self.timers.remove(Timer::Keyframes(id));
+            for timer in [Timer::Keyframes(id), Timer::Table(id), Timer::List(id)] {
+                self.timers.remove(timer);
+            }
             step.out.push(Output::Forget(id));
-        } else if member.state == State::Established {
-            self.send_lists(step, id);
+        } else if member.listed {
+            self.list_changed(step, id);
         }
     }
 }

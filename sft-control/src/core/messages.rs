@@ -1,17 +1,20 @@
 //! Messages on the data channel (sft-protocol.md 9).
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use sft_common::drops::DropReason;
 
 use super::{
     Core, Step, Timer,
-    conference::{Authorisation, Member},
+    conference::{Authorisation, Conference, Member},
     event::Output,
     lifecycle::SILENCE,
     table::LegId,
 };
 use crate::econn::{self, Address, Body, Participant, Properties, StreamSelection};
+
+/// Longest message in bytes: a list of all members that the largest conference may have, twice over.
+const LONGEST: usize = 128 * 1024;
 
 impl Core {
     /// A message that is none, or one too many, is counted and has no effect.
@@ -22,7 +25,7 @@ impl Core {
         if !member.is_established() {
             return;
         }
-        if !member.may_send(step, limit) {
+        if !member.may_send(step, limit) || data.len() > LONGEST {
             return step.out.push(Output::CountDrop(DropReason::BadMessage));
         }
         let message = match econn::decode(data) {
@@ -35,7 +38,7 @@ impl Core {
         self.timers.set(Timer::Leg(leg), step.now.instant + SILENCE);
         match message.body {
             Body::Ping if !message.response => self.answer(step, leg, econn::ping_reply),
-            Body::Hangup => self.hangup(step, leg, message.response),
+            Body::Hangup => self.hangup(step, leg, &message.session, message.response),
             Body::Properties(properties) => self.take_properties(step, leg, properties),
             Body::Participants(entries) if message.response => {
                 self.take_authorisations(step, leg, entries);
@@ -52,7 +55,12 @@ impl Core {
         step.out.push(Output::Send { leg, message: message(to) });
     }
 
-    fn hangup(&mut self, step: &mut Step<'_>, leg: LegId, response: bool) {
+    /// Of another session it is not for this leg (sft-protocol.md 9.7).
+    fn hangup(&mut self, step: &mut Step<'_>, leg: LegId, session: &str, response: bool) {
+        let Some((conference, _)) = self.find(leg) else { return };
+        if !session.eq_ignore_ascii_case(&conference.group) {
+            return step.out.push(Output::CountDrop(DropReason::BadMessage));
+        }
         if !response {
             self.answer(step, leg, |to| econn::hangup(to, true));
         }
@@ -65,40 +73,34 @@ impl Core {
         let Some((conference, place)) = self.find(leg) else { return };
         conference.members[place].properties = properties;
         let member = &conference.members[place];
-        let message = member.announcement();
-        let peers = conference.established().filter(|peer| member.authorised.contains_key(&peer.key()));
-        let sends = peers.map(|peer| Output::Send { leg: peer.leg, message: message.clone() });
-        step.out.extend(sends);
-        let conference = conference.id;
-        self.choose_streams(step, conference);
-    }
-
-    /// Replaces whom the member authorises; each of those learns the member's properties.
-    fn take_authorisations(&mut self, step: &mut Step<'_>, leg: LegId, entries: Vec<Participant>) {
-        let Some((conference, place)) = self.find(leg) else { return };
-        let present =
-            entries.into_iter().filter(|entry| conference.named(&entry.user, &entry.client).is_some());
-        let authorised = present.map(|entry| {
-            let authorisation = Authorisation {
-                granted: entry.authorised,
-                audio_ssrc: entry.audio_ssrc,
-                video_ssrc: entry.video_ssrc,
-            };
-            ((entry.user, entry.client), authorisation)
-        });
-        let authorised = authorised.collect();
-        conference.members[place].authorised = authorised;
-        let member = &conference.members[place];
-        if !member.properties.is_empty() {
-            let message = member.announcement();
-            let peers = conference
-                .established()
-                .filter(|peer| peer.leg != leg && member.authorised.contains_key(&peer.key()));
+        if let Some(message) = member.announcement() {
+            let peers = conference.established().filter(|peer| member.accepts(peer, |_| true));
             step.out.extend(peers.map(|peer| Output::Send { leg: peer.leg, message: message.clone() }));
         }
         let conference = conference.id;
-        self.choose_streams(step, conference);
-        self.republish(step, conference);
+        self.settle_soon(step, conference);
+    }
+
+    /// Replaces whom the member authorises. Those that it did not authorise before learn its properties, and
+    /// it learns theirs once more if they had told it before it knew them. All others have heard of every
+    /// change already, so nothing is repeated to them as the original does.
+    fn take_authorisations(&mut self, step: &mut Step<'_>, leg: LegId, entries: Vec<Participant>) {
+        let Some((conference, place)) = self.find(leg) else { return };
+        let grants = conference.grants(entries);
+        let before = std::mem::replace(&mut conference.members[place].authorised, grants);
+        let member = &conference.members[place];
+        let is_new = |peer: &&Member| {
+            let known = before.get(&peer.leg).is_some_and(|entry| entry.granted);
+            peer.leg != leg && !known && member.accepts(peer, |_| true)
+        };
+        for peer in conference.established().filter(is_new) {
+            step.out.extend(member.announcement().map(|message| Output::Send { leg: peer.leg, message }));
+            if peer.accepts(member, |_| true) {
+                step.out.extend(peer.announcement().map(|message| Output::Send { leg, message }));
+            }
+        }
+        let conference = conference.id;
+        self.settle_soon(step, conference);
     }
 
     fn take_selection(&mut self, step: &mut Step<'_>, leg: LegId, streams: &[StreamSelection]) {
@@ -107,13 +109,29 @@ impl Core {
         let entries = streams.iter().take(member.video_slots.len());
         member.selection = entries.map(|entry| (entry.user.clone(), entry.quality)).collect();
         let conference = conference.id;
-        self.choose_streams(step, conference);
+        self.settle(step, conference);
+    }
+}
+
+impl Conference {
+    /// The entries of an authorisation that name a member.
+    fn grants(&self, entries: Vec<Participant>) -> HashMap<LegId, Authorisation> {
+        let name = |member: &Member| ((member.user.clone(), member.client.clone()), member.leg);
+        let legs: HashMap<_, _> = self.members.iter().map(name).collect();
+        let grant = |entry: Participant| {
+            let leg = *legs.get(&(entry.user, entry.client))?;
+            let (granted, audio_ssrc, video_ssrc) = (entry.authorised, entry.audio_ssrc, entry.video_ssrc);
+            Some((leg, Authorisation { granted, audio_ssrc, video_ssrc }))
+        };
+        entries.into_iter().filter_map(grant).collect()
     }
 }
 
 impl Member {
-    fn announcement(&self) -> String {
-        econn::properties(&self.user, &self.client, &self.properties)
+    /// Its properties, once it has told them.
+    fn announcement(&self) -> Option<String> {
+        let told = !self.properties.is_empty();
+        told.then(|| econn::properties(&self.user, &self.client, &self.properties))
     }
 
     /// Counts a message; `false` if it is one too many in this second.

@@ -30,7 +30,7 @@ use self::{
     table::{ConferenceId, LegId},
 };
 pub use event::{Input, Output};
-pub use view::{ConferenceView, LegView, Totals};
+pub use view::{ConferenceView, LayerView, LegView, ShownView, SlotView, Totals};
 
 /// What the operator decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,8 +58,12 @@ pub struct Now {
 enum Timer {
     /// A leg has to be further by now.
     Leg(LegId),
-    /// Slots wait for key frames.
+    /// Slots wait for key frames, or receivers do.
     Keyframes(ConferenceId),
+    /// Authorisations have changed since the last table.
+    Table(ConferenceId),
+    /// The participant list has changed since it was sent.
+    List(ConferenceId),
 }
 
 /// All conferences.
@@ -139,7 +143,7 @@ impl Core {
         Some((conference, place))
     }
 
-    /// A random number that is not 0, not in use as SSRC, and not in `others`.
+    /// A random number that is not 0 and not in `others`.
     fn new_ssrc(rng: &mut StdRng, others: &[u32]) -> u32 {
         loop {
             let ssrc = rng.random();

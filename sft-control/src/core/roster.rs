@@ -1,30 +1,48 @@
 //! The participant list, sent to everybody whenever it changes (sft-protocol.md 9.2).
 
+use std::time::Duration;
+
 use rand::Rng;
 
 use super::{
-    Core, Step,
+    Core, Step, Timer,
     conference::{Conference, Member},
     event::Output,
     table::ConferenceId,
 };
 use crate::econn::{self, ParticipantEntry};
 
+/// Between two lists of a conference, so that many who come or leave at once do not cost a list each.
+const PAUSE: Duration = Duration::from_millis(100);
+
 impl Core {
+    /// The list has changed: sends it, or, if one was just sent, will a little later.
+    pub(super) fn list_changed(&mut self, step: &mut Step<'_>, conference: ConferenceId) {
+        let listed = self.conferences.get(&conference).and_then(|found| found.listed);
+        match listed.map(|listed| listed + PAUSE) {
+            Some(due) if due > step.now.instant => self.timers.set_earliest(Timer::List(conference), due),
+            _ => self.send_lists(step, conference),
+        }
+    }
+
     /// A round: the same list, time and entropy for all established legs.
     pub(super) fn send_lists(&mut self, step: &mut Step<'_>, conference: ConferenceId) {
-        let url = self.config.public_url.clone();
-        let entropy: [u8; 16] = self.rng.random();
         let Some(conference) = self.conferences.get_mut(&conference) else { return };
+        let entropy: [u8; 16] = self.rng.random();
+        conference.listed = Some(step.now.instant);
         conference.list_time = conference.list_time.max(step.now.unix.as_millis() as u64);
         let alone = conference.established().count() == 1;
         let should_start = alone && !conference.started;
         conference.started |= alone;
+        for member in &mut conference.members {
+            member.listed = member.is_established();
+        }
+        let url = &self.config.public_url;
         let entries: Vec<ParticipantEntry<'_>> = conference.established().map(Member::entry).collect();
         for member in conference.established() {
             self.list_number = self.list_number.wrapping_add(1);
             let (time, number) = (conference.list_time, self.list_number);
-            let message = econn::participants(should_start, time, number, entropy, &entries, &url);
+            let message = econn::participants(should_start, time, number, entropy, &entries, url);
             step.out.push(Output::Send { leg: member.leg, message });
         }
     }
@@ -44,12 +62,13 @@ impl Member {
 }
 
 impl Conference {
-    /// The first of the list generates keys, and holds audio slot 0.
+    /// The first of the list generates keys, and holds audio slot 0 under a run of its own.
     pub(super) fn choose_key_generator(&mut self) {
         let first = self.established().next().map(|member| member.leg);
         if first != self.key_generator {
-            self.key_generator = first;
-            self.reserved_run += 1;
+            let run = self.reserved_run.checked_add(1);
+            self.key_generator = first.filter(|_| run.is_some());
+            self.reserved_run = run.unwrap_or(self.reserved_run);
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Which source and layer each video slot shows (sft-protocol.md 10.5), and when it switches.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use super::{
     Core, Step,
-    conference::{Conference, LayerState, Member, Shown, VideoSlot},
-    table::{ConferenceId, Layer, LegId},
+    conference::{Conference, LayerState, Member, Shown, State, VideoSlot},
+    table::{Layer, LegId},
 };
 use crate::econn::Quality;
 
@@ -15,33 +15,13 @@ const CAMERA_IDLE: Duration = Duration::from_millis(800);
 const SCREEN_IDLE: Duration = Duration::from_secs(3);
 
 impl Core {
-    /// Lets every slot follow its receiver's selection. Publishes if anything changed.
-    pub(super) fn choose_streams(&mut self, step: &mut Step<'_>, conference: ConferenceId) {
-        let Some(found) = self.conferences.get_mut(&conference) else { return };
-        let mut changed = false;
-        for receiver in 0..found.members.len() {
-            let wanted = found.wanted(receiver);
-            for (slot, wanted) in found.members[receiver].video_slots.iter_mut().zip(wanted) {
-                changed |= slot.follow(wanted);
-            }
-        }
-        if changed {
-            self.republish(step, conference);
-            self.keyframes_due(step, conference);
-        }
-    }
-
     pub(super) fn layer_learned(&mut self, step: &mut Step<'_>, leg: LegId, layer: Layer, ssrc: u32) {
         let Some((conference, place)) = self.find(leg) else { return };
-        let known = conference.members[place].layer_mut(layer);
-        // Once per layer: what follows under another SSRC is not believed.
-        if known.is_some() {
-            return;
+        let member = &mut conference.members[place];
+        if member.learn(layer, ssrc) && member.is_established() {
+            let conference = conference.id;
+            self.settle(step, conference);
         }
-        *known = Some(LayerState { ssrc, idle: Duration::ZERO });
-        let conference = conference.id;
-        self.republish(step, conference);
-        self.choose_streams(step, conference);
     }
 
     pub(super) fn layer_reading(&mut self, step: &mut Step<'_>, leg: LegId, layer: Layer, idle: Duration) {
@@ -53,7 +33,7 @@ impl Core {
         state.idle = idle;
         if switched {
             let conference = conference.id;
-            self.choose_streams(step, conference);
+            self.settle(step, conference);
         }
     }
 
@@ -63,43 +43,84 @@ impl Core {
         let Some(slot) = conference.members[place].video_slots.get_mut(usize::from(slot)) else { return };
         if slot.reach(run) {
             let conference = conference.id;
-            self.republish(step, conference);
-            self.keyframes_due(step, conference);
+            self.settle(step, conference);
         }
     }
 }
 
+/// A slot's source, and the layer it should show.
+type Wanted = Option<(LegId, Layer)>;
+
 impl Conference {
-    /// What each video slot of a receiver should show.
-    fn wanted(&self, receiver: usize) -> Vec<Option<(LegId, Layer)>> {
-        let receiver = &self.members[receiver];
-        let show = |place: usize| {
-            let (user, quality) = receiver.selection.get(place)?;
-            let source =
-                self.established().find(|member| member.user == *user && member.leg != receiver.leg)?;
-            if !receiver.is_established() || !receiver.sees(source) {
-                return None;
+    /// Lets every slot follow its receiver's selection.
+    pub(super) fn choose_streams(&mut self) {
+        let wanted = self.wanted();
+        for (member, wanted) in self.members.iter_mut().zip(wanted) {
+            for (slot, wanted) in member.video_slots.iter_mut().zip(wanted) {
+                slot.follow(wanted);
             }
-            Some((source.leg, source.choose_layer(*quality)?))
-        };
-        (0..receiver.video_slots.len()).map(show).collect()
+        }
+    }
+
+    /// What each slot of each member should show.
+    fn wanted(&self) -> Vec<Vec<Wanted>> {
+        let mut by_user = HashMap::new();
+        for member in self.established() {
+            by_user.entry(member.user.as_str()).or_insert(member);
+        }
+        self.members.iter().map(|member| member.wanted(&by_user)).collect()
     }
 }
 
 impl Member {
+    /// What each slot should show. A source is in one slot at a time: the first that names it.
+    fn wanted(&self, by_user: &HashMap<&str, &Member>) -> Vec<Wanted> {
+        let mut taken = Vec::new();
+        let show = |(place, slot): (usize, &VideoSlot)| {
+            let (user, quality) = self.selection.get(place)?;
+            let source = *by_user.get(user.as_str())?;
+            if source.leg == self.leg || taken.contains(&source.leg) || !self.sees(source) {
+                return None;
+            }
+            taken.push(source.leg);
+            let shown = slot.pending.or(slot.current).filter(|shown| shown.leg == source.leg);
+            Some((source.leg, source.choose_layer(*quality, shown.map(|shown| shown.layer))?))
+        };
+        self.video_slots.iter().enumerate().map(show).collect()
+    }
+
+    /// Takes in the SSRC of a layer, once: what follows under another SSRC is not believed.
+    fn learn(&mut self, layer: Layer, ssrc: u32) -> bool {
+        let answered = matches!(self.state, State::Answered | State::Established);
+        let known = [self.audio_ssrc, self.low.map(|low| low.ssrc), self.high.map(|high| high.ssrc)];
+        let believed = answered && self.simulcast && !known.contains(&Some(ssrc));
+        let state = self.layer_mut(layer);
+        if !believed || state.is_some() {
+            return false;
+        }
+        *state = Some(LayerState { ssrc, idle: Duration::ZERO });
+        true
+    }
+
     fn idle_limit(&self) -> Duration {
         if self.has("screensend") { SCREEN_IDLE } else { CAMERA_IDLE }
     }
 
-    /// The layer that this quality asks for, or the other one if it is not there. None that is not known.
-    fn choose_layer(&self, quality: Quality) -> Option<Layer> {
-        let (first, second) = match quality {
-            Quality::Low => (Layer::Low, Layer::High),
-            Quality::Any | Quality::High => (Layer::High, Layer::Low),
+    /// Whether packets of a layer have come lately.
+    pub(super) fn is_alive(&self, layer: Layer) -> bool {
+        self.layer(layer).is_some_and(|state| state.idle < self.idle_limit())
+    }
+
+    /// The layer that this quality asks for, or the other one if it is not there. While neither is, what is
+    /// shown stays. None that is not known.
+    fn choose_layer(&self, quality: Quality, shown: Option<Layer>) -> Option<Layer> {
+        let preferred = match quality {
+            Quality::Low => [Layer::Low, Layer::High],
+            Quality::Any | Quality::High => [Layer::High, Layer::Low],
         };
-        let alive = |layer| self.layer(layer).is_some_and(|state| state.idle < self.idle_limit());
-        let known = |layer: &Layer| self.layer(*layer).is_some();
-        [first, second].into_iter().find(|layer| alive(*layer)).or([first, second].into_iter().find(known))
+        let alive = preferred.into_iter().find(|layer| self.is_alive(*layer));
+        let known = preferred.into_iter().find(|layer| self.layer(*layer).is_some());
+        alive.or(shown).or(known)
     }
 
     /// A legacy client's one stream is both layers (sft-protocol.md 3.8).
@@ -110,36 +131,48 @@ impl Member {
 }
 
 impl VideoSlot {
-    /// Turns to what is wanted; `false` if it does already.
-    fn follow(&mut self, wanted: Option<(LegId, Layer)>) -> bool {
-        let latest = self.pending.or(self.current);
-        if latest.map(|shown| (shown.leg, shown.layer)) == wanted {
-            return false;
+    /// Turns to what is wanted.
+    fn follow(&mut self, wanted: Wanted) {
+        let shows = |shown: Option<Shown>| shown.map(|shown| (shown.leg, shown.layer)) == wanted;
+        if shows(self.pending.or(self.current)) {
+            return;
         }
-        let Some((leg, layer)) = wanted else {
-            (self.current, self.pending) = (None, None);
-            return true;
-        };
-        let next = Shown { leg, layer, run: self.take_run() };
-        match self.current {
+        if shows(self.current) {
+            // The switch is called off. Should the slot have turned meanwhile, `reach` brings it back.
+            self.pending = None;
+            return;
+        }
+        let next = wanted.and_then(|(leg, layer)| self.subscribe(leg, layer));
+        match (self.current, next) {
             // The layer that is on shows on until the other one has a key frame.
-            Some(current) if current.leg == leg && current.run <= self.reached => self.pending = Some(next),
-            _ => (self.current, self.pending) = (Some(next), None),
+            (Some(current), Some(next)) if current.leg == next.leg && current.run <= self.reached => {
+                self.pending = Some(next);
+            }
+            _ => (self.current, self.pending) = (next, None),
         }
-        true
     }
 
-    /// Notes the run that the data plane is at; `true` if the subscriptions change by that.
+    /// A new subscription; none once the slot has used up its runs.
+    fn subscribe(&mut self, leg: LegId, layer: Layer) -> Option<Shown> {
+        self.last_run = self.last_run.checked_add(1)?;
+        Some(Shown { leg, layer, run: self.last_run })
+    }
+
+    /// Notes the run that the data plane is at; `true` if the subscriptions change by that. A run that no
+    /// subscription ever had is not believed.
     fn reach(&mut self, run: u32) -> bool {
-        self.reached = run;
-        if let Some(pending) = self.pending.filter(|pending| pending.run <= run) {
-            (self.current, self.pending) = (Some(pending), None);
-            return true;
+        if run <= self.reached || run > self.last_run {
+            return false;
         }
-        match self.current {
+        self.reached = run;
+        match (self.current, self.pending) {
+            (_, Some(pending)) if pending.run <= run => {
+                (self.current, self.pending) = (Some(pending), None);
+                true
+            }
             // It had turned to a layer before that was called off: only a newer run brings it back.
-            Some(current) if current.run < run => {
-                self.current = Some(Shown { run: self.take_run(), ..current });
+            (Some(current), None) if current.run < run => {
+                self.current = self.subscribe(current.leg, current.layer);
                 true
             }
             _ => false,

@@ -1,9 +1,11 @@
 //! What the CLI and metrics may know of the core.
 
+use std::time::Duration;
+
 use super::{
     Core,
-    conference::State,
-    table::{ConferenceId, LegId},
+    conference::{Conference, Member, Shown, State, VideoSlot},
+    table::{ConferenceId, Layer, LegId},
 };
 
 /// A conference.
@@ -11,6 +13,10 @@ use super::{
 pub struct ConferenceView {
     pub conference: ConferenceId,
     pub group: String,
+    /// Somebody has been told to start, or the conference lived before this server did.
+    pub started: bool,
+    /// Who holds audio slot 0.
+    pub key_generator: Option<LegId>,
     /// In join order.
     pub legs: Vec<LegView>,
 }
@@ -21,8 +27,59 @@ pub struct LegView {
     pub leg: LegId,
     /// The client's user hash.
     pub user: String,
+    /// The client's client hash, `_` for stock clients.
+    pub client: String,
     /// `offered`, `answered` or `established`.
     pub state: &'static str,
+    /// Wall clock, since the epoch.
+    pub joined: Duration,
+    /// Join index, as others see it.
+    pub index: u32,
+    /// Whether it sends two layers of video.
+    pub simulcast: bool,
+    /// As the client last said; `false` before that.
+    pub muted: bool,
+    pub camera: bool,
+    pub screen: bool,
+    /// SSRC of its audio, and the number by which receivers know its video.
+    pub audio_ssrc: Option<u32>,
+    pub video_ssrc: u32,
+    /// Layers whose SSRC is known.
+    pub layers: Vec<LayerView>,
+    pub audio_slots: usize,
+    pub video_slots: Vec<SlotView>,
+    /// Whom it authorises, in the order of legs.
+    pub authorises: Vec<LegId>,
+}
+
+/// A video layer that a leg sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LayerView {
+    pub layer: Layer,
+    pub ssrc: u32,
+    /// Since its last packet, as of the last reading.
+    pub idle: Duration,
+}
+
+/// A video slot of a receiver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotView {
+    pub ssrc: u32,
+    /// User hash that the client selected for it.
+    pub selected: Option<String>,
+    pub current: Option<ShownView>,
+    /// The other layer of the same source, which the slot turns to at its next key frame.
+    pub pending: Option<ShownView>,
+}
+
+/// What a slot shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShownView {
+    pub leg: LegId,
+    pub layer: Layer,
+    pub run: u32,
+    /// The data plane is at this run; else it waits for a key frame.
+    pub reached: bool,
 }
 
 /// Counts, as the original's metrics have them.
@@ -44,20 +101,7 @@ impl LegView {
 impl Core {
     /// All conferences, in the order of their making.
     pub fn conferences(&self) -> Vec<ConferenceView> {
-        let view = |conference: &super::Conference| ConferenceView {
-            conference: conference.id,
-            group: conference.group.clone(),
-            legs: conference
-                .members
-                .iter()
-                .map(|member| LegView {
-                    leg: member.leg,
-                    user: member.user.clone(),
-                    state: name(member.state),
-                })
-                .collect(),
-        };
-        self.conferences.values().map(view).collect()
+        self.conferences.values().map(Conference::view).collect()
     }
 
     pub fn totals(&self) -> Totals {
@@ -66,6 +110,73 @@ impl Core {
             participants: self.by_leg.len() as u64,
             calls_total: self.conferences_total,
             participants_total: self.participants_total,
+        }
+    }
+}
+
+impl Conference {
+    fn view(&self) -> ConferenceView {
+        ConferenceView {
+            conference: self.id,
+            group: self.group.clone(),
+            started: self.started,
+            key_generator: self.key_generator,
+            legs: self.members.iter().map(Member::view).collect(),
+        }
+    }
+}
+
+impl Member {
+    fn view(&self) -> LegView {
+        let granted = self.authorised.iter().filter(|(_, entry)| entry.granted);
+        let mut authorises: Vec<LegId> = granted.map(|(leg, _)| *leg).collect();
+        authorises.sort_unstable();
+        let selected = |place| self.selection.get(place).map(|(user, _): &(String, _)| user.clone());
+        LegView {
+            leg: self.leg,
+            user: self.user.clone(),
+            client: self.client.clone(),
+            state: name(self.state),
+            joined: self.joined,
+            index: self.index,
+            simulcast: self.simulcast,
+            muted: self.has("muted"),
+            camera: self.has("videosend"),
+            screen: self.has("screensend"),
+            audio_ssrc: self.audio_ssrc,
+            video_ssrc: self.video_ssrc,
+            layers: [Layer::Low, Layer::High]
+                .into_iter()
+                .filter_map(|layer| self.layer_view(layer))
+                .collect(),
+            audio_slots: self.audio_slots.len(),
+            video_slots: (0..)
+                .zip(&self.video_slots)
+                .map(|(place, slot)| slot.view(selected(place)))
+                .collect(),
+            authorises,
+        }
+    }
+
+    fn layer_view(&self, layer: Layer) -> Option<LayerView> {
+        let state = self.layer(layer)?;
+        Some(LayerView { layer, ssrc: state.ssrc, idle: state.idle })
+    }
+}
+
+impl VideoSlot {
+    fn view(&self, selected: Option<String>) -> SlotView {
+        let shown = |shown: Shown| ShownView {
+            leg: shown.leg,
+            layer: shown.layer,
+            run: shown.run,
+            reached: self.reached >= shown.run,
+        };
+        SlotView {
+            ssrc: self.start.ssrc,
+            selected,
+            current: self.current.map(shown),
+            pending: self.pending.map(shown),
         }
     }
 }

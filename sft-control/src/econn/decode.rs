@@ -1,8 +1,9 @@
 //! Reading messages. Unknown fields are ignored, and the order of fields means nothing.
 
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::error::Category;
 
-use super::{LONGEST_ID, Properties, VERSION};
+use super::{LONGEST_ID, Properties, VERSION, is_id};
 
 /// Properties of one participant at most, and the length of each key and value in bytes.
 const PROPERTIES: usize = 32;
@@ -10,15 +11,18 @@ const PROPERTY: usize = 256;
 /// Entries that a list may have.
 const ENTRIES: usize = 4096;
 
-/// Why a text is no message.
-#[derive(Debug, thiserror::Error)]
+/// Why a text is no message. Repeats nothing of it, since a message may carry a credential.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    #[error("no JSON of a message: {0}")]
-    Json(#[from] serde_json::Error),
-    #[error("version {0:?} instead of {VERSION:?}")]
-    Version(String),
-    #[error("unknown type {0:?}")]
-    Type(String),
+    #[error("no JSON: line {line}, column {column}")]
+    Json { line: usize, column: usize },
+    /// A field is missing, there twice, or of the wrong type.
+    #[error("a field does not fit a message: line {line}, column {column}")]
+    Field { line: usize, column: usize },
+    #[error("version other than {VERSION}")]
+    Version,
+    #[error("unknown type")]
+    Type,
     #[error("{message} without {field}")]
     Missing { message: &'static str, field: &'static str },
     #[error("{0} exceeds its limit")]
@@ -71,6 +75,15 @@ pub struct ConnectionRequest {
     pub selective_audio: bool,
     pub selective_video: bool,
     pub video_streams: u32,
+    /// The server on which the conference was started, if it is another one (sft-protocol.md 13).
+    pub anchor: Option<Anchor>,
+}
+
+/// Where a conference is anchored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Anchor {
+    /// Public URL of that server; empty if only the address of its TURN allocation is known.
+    pub url: String,
 }
 
 /// `toolver`: parts that are missing are 0, `local` counts as 999.
@@ -131,34 +144,45 @@ struct Raw {
     selective_video: bool,
     #[serde(default)]
     vstreams: i64,
-    participants: Option<Vec<RawParticipant>>,
-    streams: Option<Vec<RawStream>>,
+    #[serde(default)]
+    sft_url: String,
+    #[serde(default)]
+    sft_tuple: String,
+    participants: Option<Vec<Entry<RawParticipant>>>,
+    streams: Option<Vec<Entry<RawStream>>>,
 }
 
-/// An entry that lacks a field is skipped.
+/// An entry of a list; one that lacks a field or has a wrong one is skipped.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Entry<T> {
+    Good(T),
+    Bad(IgnoredAny),
+}
+
 #[derive(Deserialize)]
 struct RawParticipant {
-    userid: Option<String>,
-    clientid: Option<String>,
-    authorized: Option<bool>,
-    ssrc_audio: Option<String>,
-    ssrc_video: Option<String>,
+    userid: String,
+    clientid: String,
+    authorized: bool,
+    ssrc_audio: String,
+    ssrc_video: String,
 }
 
 #[derive(Deserialize)]
 struct RawStream {
-    userid: Option<String>,
-    quality: Option<i64>,
+    userid: String,
+    quality: i64,
 }
 
 /// Reads a message.
 ///
 /// # Errors
-/// [`DecodeError`]; the error names no content of the message beyond its version and type.
+/// [`DecodeError`].
 pub fn decode(text: &[u8]) -> Result<Message, DecodeError> {
-    let raw: Raw = serde_json::from_slice(text)?;
-    if !raw.version.eq_ignore_ascii_case(VERSION) {
-        return Err(DecodeError::Version(cut(raw.version)));
+    let raw: Raw = serde_json::from_slice(text).map_err(|error| fault(&error))?;
+    if raw.version != VERSION {
+        return Err(DecodeError::Version);
     }
     let too_long = [&raw.sessid, &raw.src_userid, &raw.src_clientid].iter().any(|id| id.len() > LONGEST_ID);
     if too_long {
@@ -183,7 +207,7 @@ pub fn decode(text: &[u8]) -> Result<Message, DecodeError> {
         "HANGUP" => Body::Hangup,
         "CANCEL" | "REJECT" | "GROUPSTART" | "GROUPLEAVE" | "GROUPCHECK" | "GROUPSETUP" | "CONFSTART"
         | "CONFCHECK" | "CONFEND" | "CONFKEY" | "ALERT" | "DEVPAIR_PUBLISH" | "DEVPAIR_ACCEPT" => Body::Other,
-        _ => return Err(DecodeError::Type(cut(kind))),
+        _ => return Err(DecodeError::Type),
     };
     Ok(Message {
         session: raw.sessid,
@@ -194,9 +218,12 @@ pub fn decode(text: &[u8]) -> Result<Message, DecodeError> {
     })
 }
 
-/// For an error text.
-fn cut(text: String) -> String {
-    text.chars().take(20).collect()
+fn fault(error: &serde_json::Error) -> DecodeError {
+    let (line, column) = (error.line(), error.column());
+    match error.classify() {
+        Category::Data => DecodeError::Field { line, column },
+        Category::Io | Category::Syntax | Category::Eof => DecodeError::Json { line, column },
+    }
 }
 
 fn connection_request(raw: &Raw) -> ConnectionRequest {
@@ -207,6 +234,8 @@ fn connection_request(raw: &Raw) -> ConnectionRequest {
         selective_audio: raw.selective_audio,
         selective_video: raw.selective_video,
         video_streams: raw.vstreams.clamp(0, sft_common::maps::MAX_VIDEO_SLOTS as i64) as u32,
+        anchor: (!raw.sft_url.is_empty() || !raw.sft_tuple.is_empty())
+            .then(|| Anchor { url: raw.sft_url.clone() }),
     }
 }
 
@@ -216,35 +245,47 @@ fn version(text: &str) -> Version {
     Version { major: next(), minor: next(), build: next() }
 }
 
-fn participants(raw: Vec<RawParticipant>) -> Result<Vec<Participant>, DecodeError> {
-    if raw.len() > ENTRIES {
+fn participants(entries: Vec<Entry<RawParticipant>>) -> Result<Vec<Participant>, DecodeError> {
+    if entries.len() > ENTRIES {
         return Err(DecodeError::Limit("the participant list"));
     }
-    let entry = |raw: RawParticipant| {
+    let participant = |raw: RawParticipant| {
         Some(Participant {
-            user: raw.userid?,
-            client: raw.clientid?,
-            authorised: raw.authorized?,
-            audio_ssrc: raw.ssrc_audio?.parse().ok()?,
-            video_ssrc: raw.ssrc_video?.parse().ok()?,
+            authorised: raw.authorized,
+            audio_ssrc: number(&raw.ssrc_audio)?,
+            video_ssrc: number(&raw.ssrc_video)?,
+            user: Some(raw.userid).filter(|id| is_id(id))?,
+            client: Some(raw.clientid).filter(|id| is_id(id))?,
         })
     };
-    Ok(raw.into_iter().filter_map(entry).collect())
+    Ok(good(entries).filter_map(participant).collect())
 }
 
-fn streams(raw: Vec<RawStream>) -> Result<Vec<StreamSelection>, DecodeError> {
-    if raw.len() > ENTRIES {
+fn streams(entries: Vec<Entry<RawStream>>) -> Result<Vec<StreamSelection>, DecodeError> {
+    if entries.len() > ENTRIES {
         return Err(DecodeError::Limit("the stream list"));
     }
-    let entry = |raw: RawStream| {
-        let quality = match raw.quality? {
+    let selection = |raw: RawStream| {
+        let quality = match raw.quality {
             1 => Quality::Low,
             2 => Quality::High,
             _ => Quality::Any,
         };
-        Some(StreamSelection { user: raw.userid?, quality })
+        Some(StreamSelection { user: Some(raw.userid).filter(|id| is_id(id))?, quality })
     };
-    Ok(raw.into_iter().filter_map(entry).collect())
+    Ok(good(entries).filter_map(selection).collect())
+}
+
+fn good<T>(entries: Vec<Entry<T>>) -> impl Iterator<Item = T> {
+    entries.into_iter().filter_map(|entry| match entry {
+        Entry::Good(good) => Some(good),
+        Entry::Bad(IgnoredAny) => None,
+    })
+}
+
+/// An SSRC as CONFPART writes it: decimal digits and nothing else.
+fn number(text: &str) -> Option<u32> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 /// Properties are stored and relayed to everybody, so their size is bounded.

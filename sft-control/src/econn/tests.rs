@@ -28,6 +28,7 @@ fn a_browsers_join_is_read() {
         selective_audio: true,
         selective_video: true,
         video_streams: 9,
+        anchor: None,
     };
     assert_eq!(message.body, Body::Connect(expected));
 }
@@ -71,13 +72,13 @@ fn qualities_are_numbers() {
 #[test]
 fn what_is_wrong_is_named() {
     let error = |text: &str| decode(text.as_bytes()).unwrap_err();
-    assert!(matches!(error("{"), DecodeError::Json(_)));
-    assert!(matches!(error("[]"), DecodeError::Json(_)));
+    assert!(matches!(error("{"), DecodeError::Json { .. }));
+    assert!(matches!(error("[]"), DecodeError::Field { .. }));
     let with = |version: &str, kind: &str| {
         error(&format!(r#"{{"version":"{version}","type":"{kind}","sessid":"","resp":false}}"#))
     };
-    assert!(matches!(with("2.0", "PING"), DecodeError::Version(_)));
-    assert!(matches!(with("3.0", "NONSENSE"), DecodeError::Type(_)));
+    assert!(matches!(with("2.0", "PING"), DecodeError::Version));
+    assert!(matches!(with("3.0", "NONSENSE"), DecodeError::Type));
     assert!(matches!(with("3.0", "SETUP"), DecodeError::Missing { field: "sdp", .. }));
     assert!(matches!(with("3.0", "PROPSYNC"), DecodeError::Missing { field: "props", .. }));
     let long = "x".repeat(128);
@@ -124,6 +125,79 @@ fn what_is_written_can_be_read() {
     for (text, response) in known {
         assert_eq!(decode(text.as_bytes()).unwrap().response, response, "{text}");
     }
+}
+
+#[test]
+fn a_field_stands_there_once() {
+    let twice = br#"{"version":"3.0","type":"PING","sessid":"","resp":true,"resp":false}"#;
+    assert!(matches!(decode(twice), Err(DecodeError::Field { .. })));
+}
+
+#[test]
+fn errors_repeat_nothing_of_a_message() {
+    let text = br#"{"version":"3.0","type":"CONFCONN","sessid":"","resp":false,"update":"s3cret"}"#;
+    let error = decode(text).unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("s3cret"));
+}
+
+#[test]
+fn entries_that_do_not_fit_are_skipped() {
+    let good =
+        r#"{"userid":"A","clientid":"_","authorized":true,"ssrc_audio":"1","ssrc_video":"4294967295"}"#;
+    let bad = [
+        good.replace(r#""1""#, "1"),
+        good.replace(r#""1""#, r#""4294967296""#),
+        good.replace(r#""1""#, r#""-1""#),
+        good.replace(r#""1""#, r#""+1""#),
+        good.replace(r#""1""#, r#""""#),
+        good.replace(r#""A""#, r#""A/B""#),
+        good.replace("true", "1"),
+        "7".into(),
+        "[]".into(),
+    ];
+    let text = r#"{"version":"3.0","type":"CONFPART","sessid":"","resp":true,"participants":"#;
+    let Body::Participants(read) = body(&format!("{text}[{},{good}]}}", bad.join(","))) else {
+        panic!("no CONFPART")
+    };
+    assert_eq!(read.len(), 1);
+    assert_eq!(read[0].video_ssrc, u32::MAX);
+}
+
+#[test]
+fn properties_are_few_and_short() {
+    let with = |props: &str| {
+        decode(
+            format!(r#"{{"version":"3.0","type":"PROPSYNC","sessid":"","resp":false,"props":{props}}}"#)
+                .as_bytes(),
+        )
+    };
+    assert!(with(r#"{"muted":"true"}"#).is_ok());
+    assert!(with(r#"{"muted":true}"#).is_err());
+    assert!(with(&format!(r#"{{"a":"{}"}}"#, "x".repeat(257))).is_err());
+    let many: Vec<_> = (0..33).map(|name| format!(r#""{name}":"""#)).collect();
+    assert!(with(&format!("{{{}}}", many.join(","))).is_err());
+}
+
+#[test]
+fn an_anchor_elsewhere_is_read() {
+    let with = |field: &str| {
+        let text = format!(r#"{{"version":"3.0","type":"CONFCONN","sessid":"","resp":false{field}}}"#);
+        let Body::Connect(request) = body(&text) else { panic!("no CONFCONN") };
+        request.anchor.map(|anchor| anchor.url)
+    };
+    assert_eq!(with(""), None);
+    assert_eq!(with(r#","sft_url":"","sft_tuple":"""#), None);
+    assert_eq!(with(r#","sft_url":"https://a.example""#).as_deref(), Some("https://a.example"));
+    assert_eq!(with(r#","sft_tuple":"192.0.2.1:3478/16384""#).as_deref(), Some(""));
+}
+
+#[test]
+fn nesting_does_not_exhaust_the_stack() {
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    assert!(decode(deep.as_bytes()).is_err());
+    let entry =
+        format!(r#"{{"version":"3.0","type":"CONFPART","sessid":"","resp":true,"participants":[{deep}]}}"#);
+    drop(decode(entry.as_bytes()));
 }
 
 proptest! {
