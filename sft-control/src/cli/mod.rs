@@ -21,7 +21,11 @@ type CliError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Runs the command that the process was started with.
 pub fn run() -> ExitCode {
-    let result = match Arguments::parse().command {
+    let command = Arguments::parse().command;
+    if !matches!(command, Command::Serve(_)) {
+        end_with_reader();
+    }
+    let result = match command {
         Command::Serve(options) => serve::serve(&options),
         Command::Status(options) => report::status(&options),
         Command::Calls(options) => report::calls(&options),
@@ -36,4 +40,10 @@ pub fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A table that is piped into `head` ends quietly when nobody reads on.
+fn end_with_reader() {
+    // SAFETY: no handler of ours is replaced, and no thread has been started.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
 }

@@ -1,6 +1,6 @@
 //! Loading the programs, attaching them, and pinning everything.
 
-use std::{io, net::SocketAddr, path::PathBuf};
+use std::{io, net::SocketAddr, os::fd::AsFd, path::PathBuf};
 
 use aya::{
     Ebpf, EbpfLoader, Pod, VerifierLogLevel,
@@ -13,6 +13,7 @@ use sft_common::{
 };
 
 use super::{
+    batch,
     memory::Shared,
     pins::{self, PinError},
 };
@@ -182,8 +183,9 @@ fn start(
             map.pin(directory.join(name)).map_err(|error| LoadError::Refused(error.to_string()))?;
         }
     }
+    make_replicators(programs, egress.index)?;
     let mut maps = open(programs, sizes)?;
-    fill(programs, &mut maps, settings, egress.index)?;
+    fill(programs, &mut maps, settings)?;
     attach(programs, interfaces, directory)?;
     Ok(maps)
 }
@@ -324,27 +326,39 @@ fn open(programs: &mut Ebpf, sizes: Sizes) -> Result<Maps, LoadError> {
     })
 }
 
-/// Our addresses, the replicators, and the configuration. The lease is not open yet: nothing is forwarded.
-fn fill(programs: &mut Ebpf, maps: &mut Maps, settings: &Settings, egress: u32) -> Result<(), LoadError> {
+/// One device map for each number of copies. They go into their map in one call: the kernel waits for running
+/// programs after each call that changes a map of maps, and one wait is enough.
+fn make_replicators(programs: &mut Ebpf, egress: u32) -> Result<(), LoadError> {
+    let failed = |reason| LoadError::Map { map: name::REPLICATORS, reason };
+    let refused = |error: &dyn std::error::Error| LoadError::Refused(chain(error));
+    let program = xdp(programs, "sft_egress")?.fd().map_err(|error| refused(&error))?;
+    let program = program.try_clone().map_err(LoadError::Memory)?;
+    let (mut numbers, mut replicators) = (Vec::new(), Vec::new());
+    for copies in 1..=MAX_REPLICATION as u32 {
+        let (kind, key, value) = DEVMAP;
+        let map = aya_obj::Map::new_from_params(kind, key, value, copies, 0);
+        let data = MapData::create(map, "replicator", None).map_err(failed)?;
+        let descriptor = data.fd().as_fd().try_clone_to_owned().map_err(LoadError::Memory)?;
+        let mut replicator = DevMap::try_from(Map::DevMap(data)).map_err(failed)?;
+        for copy in 0..copies {
+            replicator.set(copy, egress, Some(&program), 0).map_err(|error| refused(&error))?;
+        }
+        numbers.push(copies);
+        replicators.push(descriptor);
+    }
+    let Some(Map::ArrayOfMaps(outer)) = programs.map(name::REPLICATORS) else {
+        return Err(LoadError::Object(format!("no map {}", name::REPLICATORS)));
+    };
+    batch::update(outer.fd().as_fd(), &numbers, &replicators).map_err(LoadError::Memory)
+}
+
+/// Our addresses and the configuration. The lease is not open yet: nothing is forwarded.
+fn fill(programs: &mut Ebpf, maps: &mut Maps, settings: &Settings) -> Result<(), LoadError> {
     let failed = |map| move |reason| LoadError::Map { map, reason };
     let mut local: HashMap<MapData, LocalKey, u32> =
         take(programs, name::LOCAL)?.try_into().map_err(failed(name::LOCAL))?;
     for address in &settings.media {
         local.insert(local_key(*address), 1, 0).map_err(failed(name::LOCAL))?;
-    }
-    let program = xdp(programs, "sft_egress")?.fd().map_err(|error| LoadError::Refused(chain(&error)))?;
-    let program = program.try_clone().map_err(LoadError::Memory)?;
-    for copies in 1..=MAX_REPLICATION as u32 {
-        let (kind, key, value) = DEVMAP;
-        let map = aya_obj::Map::new_from_params(kind, key, value, copies, 0);
-        let data = MapData::create(map, "replicator", None).map_err(failed(name::REPLICATORS))?;
-        let mut replicator = DevMap::try_from(Map::DevMap(data)).map_err(failed(name::REPLICATORS))?;
-        for copy in 0..copies {
-            replicator
-                .set(copy, egress, Some(&program), 0)
-                .map_err(|error| LoadError::Refused(chain(&error)))?;
-        }
-        maps.replicators.set(copies, &replicator, 0).map_err(failed(name::REPLICATORS))?;
     }
     let port = settings.media.first().map_or(0, SocketAddr::port);
     maps.config.write(

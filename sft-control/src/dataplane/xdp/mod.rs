@@ -2,6 +2,7 @@
 //!
 //! It touches no packet and decides nothing about who hears whom.
 
+mod batch;
 pub mod dump;
 mod lane;
 mod legs;
