@@ -2,7 +2,9 @@
 
 use sft_common::{
     frame::Family,
-    maps::{KeyRecord, LEG_PASS, LegControl, LegRecord, NO_EGRESS, PathRecord, TupleKey},
+    maps::{
+        ARRIVALS, ArrivalRing, KeyRecord, LEG_PASS, LegControl, LegRecord, NO_EGRESS, PathRecord, TupleKey,
+    },
 };
 
 use super::{KernelLane, LaneError, Leg, Tuple, kernel, load::octets};
@@ -35,6 +37,8 @@ impl KernelLane {
         self.maps.legs.set(number, record, 0).map_err(|error| kernel("writing a leg", error))?;
         let flags = if self.passing.contains(&conference) { LEG_PASS } else { 0 };
         self.maps.leg_control.write(number, LegControl { egress: NO_EGRESS, flags, learning: 0 });
+        // What an earlier leg of this number received is not this one's.
+        self.maps.arrivals.write(number, ArrivalRing { cells: [0; ARRIVALS] });
         let state = Leg {
             number,
             conference,
