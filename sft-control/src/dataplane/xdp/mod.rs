@@ -6,6 +6,7 @@ mod batch;
 pub mod dump;
 mod lane;
 mod legs;
+mod links;
 mod load;
 mod memory;
 mod numbers;

@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::links;
+
 /// Where the kernel's BPF file system belongs.
 const FILE_SYSTEM: &str = "/sys/fs/bpf";
 /// Below it, one directory per network namespace and port.
@@ -69,7 +71,7 @@ pub(super) fn prepare(directory: &Path) -> Result<(), PinError> {
     fs::set_permissions(directory, private).map_err(|reason| failed(directory, reason))
 }
 
-/// Removes the pins. Links go first: when the last reference to one is gone, its program is detached.
+/// Detaches the programs and removes the pins.
 ///
 /// # Errors
 /// `NotBpf`: nothing there is ours, and nothing is removed. `Directory`.
@@ -81,6 +83,10 @@ pub fn remove(directory: &Path) -> Result<(), PinError> {
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     paths.sort_by_key(|path| !is_link(path));
     for path in paths {
+        if is_link(&path) {
+            // If it cannot be detached at once, removing the pin does it in a while.
+            drop(links::detach(&path));
+        }
         fs::remove_file(&path).map_err(|reason| failed(&path, reason))?;
     }
     fs::remove_dir(directory).map_err(|reason| failed(directory, reason))
