@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "every test uses its part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a helper that cannot go on ends the test")]
 
+pub(crate) mod both;
 pub(crate) mod conference;
 pub(crate) mod kernel;
 pub(crate) mod lane;

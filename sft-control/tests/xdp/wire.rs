@@ -110,12 +110,20 @@ impl Wire {
 
 /// Waits until `done` says so, since frames are handled by another CPU.
 #[track_caller]
-pub(crate) fn wait_for(mut done: impl FnMut() -> bool) {
+pub(crate) fn wait_for(done: impl FnMut() -> bool) {
+    assert!(happens(done), "it has not happened");
+}
+
+/// Waits until `done` says so; `false` if it does not for a while.
+pub(crate) fn happens(mut done: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
     while !done() {
-        assert!(start.elapsed() < PATIENCE, "it has not happened");
+        if start.elapsed() > PATIENCE {
+            return false;
+        }
         std::thread::sleep(Duration::from_millis(1));
     }
+    true
 }
 
 fn packet_socket(interface: &str) -> OwnedFd {

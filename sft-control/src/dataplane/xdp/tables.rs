@@ -7,7 +7,7 @@ use sft_common::{
         AUDIO_SLOTS, Kind, ListEntry, MAX_REPLICATION, SourceControl, SourceKey, SourceRecord, bpf_spin_lock,
     },
     slot::{LockedSlot, SlotState},
-    source::{LockedSource, SourceState, SourceStats},
+    source::{LockedSource, SourceState},
     speaker,
 };
 
@@ -81,9 +81,15 @@ impl KernelLane {
         self.maps.slots.set(number, record, LOCKED).map_err(|error| kernel("writing a slot", error))
     }
 
+    /// The state and its readable part.
     pub(super) fn write_source(&mut self, number: u32, state: SourceState) -> Result<(), LaneError> {
         let record = LockedSource { lock: bpf_spin_lock::default(), pad: 0, state };
-        self.maps.source_state.set(number, record, LOCKED).map_err(|error| kernel("writing a source", error))
+        self.maps
+            .source_state
+            .set(number, record, LOCKED)
+            .map_err(|error| kernel("writing a source", error))?;
+        self.maps.source_stats.write(number, state.stats());
+        Ok(())
     }
 
     fn take_source(&mut self, table: &ConferenceTable, source: &table::Source) -> Result<(), LaneError> {
@@ -131,7 +137,6 @@ impl KernelLane {
         let learned = self.learned.remove(&key).map(SourceState::starting_at);
         let state = self.parked.remove(&key).or(learned).unwrap_or_default();
         self.write_source(number, state)?;
-        self.maps.source_stats.write(number, SourceStats::default());
         self.maps.source_control.write(number, SourceControl::default());
         let added = Source { number, kind, entries: Vec::new(), first_entry: 0, reserved_slot: 0 };
         self.sources.insert((source.leg, source.ssrc), added);
