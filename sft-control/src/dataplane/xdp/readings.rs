@@ -264,3 +264,32 @@ fn arrivals_behind_gap(last: Option<Arrival>, all: impl Iterator<Item = Arrival>
     found.sort_unstable_by_key(distance);
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arrivals(of: &[(u16, u64)]) -> Vec<Arrival> {
+        of.iter().map(|&(sequence, micros)| Arrival { sequence, micros }).collect()
+    }
+
+    #[test]
+    fn the_first_arrivals_are_in_order_across_the_wrap() {
+        let cells = arrivals(&[(0, 30), (1, 20), (65_534, 10), (65_533, 40)]);
+        let found = arrivals_behind_gap(None, cells.into_iter());
+        assert_eq!(found, arrivals(&[(65_534, 10), (0, 30), (1, 20)]), "what came before is late");
+        assert!(arrivals_behind_gap(None, std::iter::empty()).is_empty());
+    }
+
+    #[test]
+    fn behind_a_gap_only_newer_ones_count() {
+        let last = Some(Arrival { sequence: 65_000, micros: 100 });
+        let cells = arrivals(&[(300, 120), (364, 130), (65_000, 100), (64_999, 110), (200, 90)]);
+        let found = arrivals_behind_gap(last, cells.into_iter());
+        assert_eq!(
+            found,
+            arrivals(&[(300, 120), (364, 130)]),
+            "not late ones, nor those of an earlier round"
+        );
+    }
+}
