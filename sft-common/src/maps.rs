@@ -277,6 +277,7 @@ pub struct PathRecord {
     pub destination_mac: [u8; 6],
     /// 4 or 6.
     pub family: u32,
+    /// A copy that is leaving by another interface ends as stale.
     pub interface: u32,
     /// Largest IP packet in bytes.
     pub mtu: u32,

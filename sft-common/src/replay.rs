@@ -51,10 +51,8 @@ impl ReplayWindow {
     /// Forgets what the bits of `first..=last` said about indices one or more rounds ago.
     #[inline(always)]
     const fn clear(&mut self, first: u64, last: u64) {
-        if last - first >= WINDOW {
-            self.words = [0; WORDS];
-            return;
-        }
+        // A longer stretch than the ring goes over the same bits again.
+        let last = if last - first >= WINDOW { first + WINDOW - 1 } else { last };
         let mut at = first / 64;
         let mut steps = 0;
         // WINDOW bits touch at most one word more than they fill.

@@ -1,6 +1,9 @@
 //! The RTP header (RFC 3550 section 5.1) of a packet on its way in.
 
-use crate::{drops::DropReason, maps::MAX_RTP_HEADER};
+use crate::{
+    drops::DropReason,
+    maps::{MAX_PAYLOAD, MAX_RTP_HEADER},
+};
 
 /// The first bytes of a UDP payload; zeros where the payload is shorter.
 pub type HeaderBuffer = [u8; HEADER_BUFFER];
@@ -104,6 +107,21 @@ pub fn parse(buffer: &HeaderBuffer, payload_len: usize) -> Result<RtpHeader, Dro
         extension_len,
         profile,
     })
+}
+
+/// Length of the RTP payload, padding included, between a header of `header_len` and a tag of `tag_len`, when
+/// all three are `packet_len` long.
+///
+/// # Errors
+/// `AuthFailed` if there is no room for a tag, `PayloadTooLong` if more than [`MAX_PAYLOAD`] is left.
+#[inline(always)]
+pub const fn body_len(packet_len: usize, header_len: usize, tag_len: usize) -> Result<usize, DropReason> {
+    let around = header_len + tag_len;
+    if packet_len < around {
+        return Err(DropReason::AuthFailed);
+    }
+    let body = packet_len - around;
+    if body > MAX_PAYLOAD { Err(DropReason::PayloadTooLong) } else { Ok(body) }
 }
 
 #[inline(always)]

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use sft_common::{
     drops::DropReason,
-    maps::MAX_RTP_HEADER,
-    rtp::{ExtensionProfile, HeaderBuffer, header_buffer, parse},
+    maps::{MAX_PAYLOAD, MAX_RTP_HEADER},
+    rtp::{ExtensionProfile, HeaderBuffer, body_len, header_buffer, parse},
 };
 
 fn packet(csrcs: usize, extension: Option<(u16, usize)>) -> Vec<u8> {
@@ -82,6 +82,15 @@ fn refuses_headers_beyond_the_limit() {
     assert_eq!(refused(&longer, 1200), DropReason::HeaderTooLong);
     let endless = packet(0, Some((0xbede, 0xffff)));
     assert_eq!(refused(&endless, 1200), DropReason::BadRtpHeader);
+}
+
+#[test]
+fn the_payload_is_what_header_and_tag_leave() {
+    assert_eq!(body_len(12 + 100 + 16, 12, 16), Ok(100));
+    assert_eq!(body_len(12 + 10, 12, 10), Ok(0));
+    assert_eq!(body_len(12 + 9, 12, 10), Err(DropReason::AuthFailed));
+    assert_eq!(body_len(12 + MAX_PAYLOAD + 16, 12, 16), Ok(MAX_PAYLOAD));
+    assert_eq!(body_len(12 + MAX_PAYLOAD + 17, 12, 16), Err(DropReason::PayloadTooLong));
 }
 
 #[test]

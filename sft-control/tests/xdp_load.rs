@@ -1,26 +1,21 @@
 //! The kernel takes the programs and the maps.
-#![cfg(test)]
 
-use aya::programs::{ProgramError, RawTracePoint, Xdp};
+use xdp::kernel::Kernel;
 
 mod xdp;
 
+/// Instructions that the verifier may walk for one program; the kernel's limit is a million.
+const BUDGET: u32 = 250_000;
+
 #[test]
 #[ignore = "loads programs into the kernel: needs root and the BPF object"]
-fn the_verifier_accepts_every_program() {
-    let mut object = xdp::load_object();
-    for name in ["sft_ingress", "sft_egress"] {
-        let program: &mut Xdp = object.program_mut(name).unwrap().try_into().unwrap();
-        report(name, program.load());
-        let info = program.info().unwrap();
-        eprintln!("{name}: {:?} {:?}", info.verified_instruction_count(), info.size_jitted());
+fn the_verifier_accepts_every_program_with_room_to_spare() {
+    let mut names = Vec::new();
+    for (name, verified, jitted) in Kernel::load().programs() {
+        println!("{name}: {verified} instructions verified, {jitted} bytes of machine code");
+        assert!(verified < BUDGET, "{name}: {verified}");
+        names.push(name);
     }
-    let program: &mut RawTracePoint = object.program_mut("sft_transmitted").unwrap().try_into().unwrap();
-    report("sft_transmitted", program.load());
-}
-
-fn report(name: &str, result: Result<(), ProgramError>) {
-    if let Err(error) = result {
-        panic!("{name}: {error}");
-    }
+    names.sort();
+    assert_eq!(names, ["sft_egress", "sft_ingress", "sft_transmitted"]);
 }

@@ -1,6 +1,27 @@
-//! Atomic access to words that the control plane maps into its memory.
+//! Words of map values that other CPUs and the control plane change at the same time: read and written as a
+//! whole, each reference exactly once.
 
 use core::intrinsics::{AtomicOrdering, atomic_cxchg};
+
+/// Reads the word with one load.
+///
+/// # Safety
+/// `word` is a map value's.
+#[inline(always)]
+pub unsafe fn load(word: *const u64) -> u64 {
+    // SAFETY: the caller's promise; map values are aligned to 8 bytes.
+    unsafe { word.read_volatile() }
+}
+
+/// Writes the word with one store.
+///
+/// # Safety
+/// `word` is a map value's.
+#[inline(always)]
+pub unsafe fn store(word: *mut u64, value: u64) {
+    // SAFETY: the caller's promise; map values are aligned to 8 bytes.
+    unsafe { word.write_volatile(value) };
+}
 
 /// Sets the word to `to` if it is `from`.
 ///

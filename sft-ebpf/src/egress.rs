@@ -1,19 +1,25 @@
 //! Once per copy: which receiver it is for, its place in that receiver's slot, its headers and its seal
-//! (steps 11 to 15 of docs/architecture.md). No frame leaves that was not sealed here.
+//! (steps 11 to 15 of docs/architecture.md, in their order). No frame leaves that was not sealed here.
 
 mod finish;
-mod place;
+mod identify;
+mod rtp;
+mod slot;
+mod way;
 
 use aya_ebpf::bindings::{
     xdp_action::{XDP_DROP, XDP_PASS},
     xdp_md,
 };
-use sft_common::{drops::DropReason, srtp};
+use sft_common::{
+    drops::DropReason,
+    frame::{Family, IPV4_PAYLOAD, IPV6_PAYLOAD},
+};
 
 use crate::{
     count, crypto,
-    maps::{KEYS, SCRATCH},
-    scratch::{ASIDE, CONTINUE},
+    maps::SCRATCH,
+    scratch::{ASIDE, CONTINUE, End, Scratch, stage},
 };
 
 /// # Safety
@@ -23,22 +29,40 @@ pub unsafe fn run(ctx: *mut xdp_md) -> u32 {
     let Some(scratch) = SCRATCH.get_ptr_mut(0) else {
         return count::drop(DropReason::CopyUnidentified as u32);
     };
-    // SAFETY: the caller's promise, this CPU's scratch, and a record of `KEYS`.
+    // SAFETY: the caller's promise, and this CPU's scratch.
     unsafe {
-        match place::sft_place(ctx, scratch) {
+        match sft_place(ctx, scratch) {
             CONTINUE => {}
             ASIDE => return XDP_DROP,
             reason => return count::drop(reason as u32),
         }
-        let Some(key) = KEYS.get_ptr((*scratch).copy.key) else {
-            return count::drop(DropReason::NoKey as u32);
-        };
-        if crypto::seal(ctx, key, &raw mut (*scratch).work) != srtp::DONE {
-            return count::drop(DropReason::SealFailed as u32);
+        if let Err(reason) = crypto::seal_copy(ctx, scratch) {
+            return count::drop(reason as u32);
         }
         match finish::sft_finish(ctx, scratch) {
             CONTINUE => XDP_PASS,
             reason => count::drop(reason as u32),
+        }
+    }
+}
+
+stage!(
+    /// Steps 11 to 14 up to the RTP header. Leaves the copy in `Scratch::copy` and everything for sealing it
+    /// in `Scratch::work`.
+    sft_place,
+    place
+);
+
+#[inline(always)]
+unsafe fn place(ctx: *mut xdp_md, scratch: *mut Scratch) -> Result<(), End> {
+    // SAFETY: the context and this CPU's scratch.
+    unsafe {
+        let (flight, entry) = identify::copy(ctx)?;
+        slot::take(scratch, flight, &entry)?;
+        let family = way::find(ctx, scratch, flight, &entry)?;
+        match family {
+            Family::V4 => rtp::write::<IPV4_PAYLOAD>(ctx, scratch, flight),
+            Family::V6 => rtp::write::<IPV6_PAYLOAD>(ctx, scratch, flight),
         }
     }
 }

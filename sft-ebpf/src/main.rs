@@ -10,11 +10,10 @@ mod count;
 mod crypto;
 mod egress;
 mod frame;
-mod header;
 mod ingress;
+mod lock;
 mod maps;
 mod scratch;
-mod speakers;
 mod transmitted;
 
 use aya_ebpf::{

@@ -4,9 +4,16 @@
 //! Programs are chains of stages, each a global subprogram: the verifier walks it once, and its stack is given
 //! back before the next one runs. A stage leaves here what later ones need.
 
-use sft_common::{drops::DropReason, extension::Walk, rtp::HeaderBuffer, srtp::Work};
+use sft_common::{
+    drops::DropReason,
+    extension::Walk,
+    maps::{MAX_PAYLOAD, MAX_RTP_HEADER},
+    rtp::HeaderBuffer,
+    source::Admitted,
+    srtp::Work,
+};
 
-use crate::header::Parsed;
+use crate::ingress::header::Parsed;
 
 /// One per CPU: neither program interrupts another on the same CPU.
 #[repr(C)]
@@ -19,29 +26,35 @@ pub struct Scratch {
     pub packet: Packet,
     pub copy: Copy,
     pub work: Work,
+    /// Extension and payload on their way to another place in the frame.
+    pub moved: [u8; MOVED],
 }
 
-const _: () = assert!(size_of::<Walk>() % 4 == 0 && align_of::<Walk>() <= 4);
+/// A power of two above what can have to be moved.
+pub const MOVED: usize = 2048;
+
+const _: () = assert!(MAX_RTP_HEADER + MAX_PAYLOAD < MOVED && MOVED.is_power_of_two());
+const _: () = assert!(size_of::<Walk>().is_multiple_of(4) && align_of::<Walk>() <= 4);
 
 /// A packet at ingress. All lengths are in bytes.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Packet {
-    /// Its index, until it is admitted.
-    pub index: u64,
     /// Of its arrival, CLOCK_MONOTONIC in ns.
     pub now: u64,
     pub leg: u32,
     pub source: u32,
     pub receive_key: u32,
+    /// Length of the tag under this key.
+    pub tag: u32,
     pub conference: u32,
     pub csrc: u32,
     /// `maps::Kind` as a number.
     pub kind: u32,
     pub udp_payload: u32,
     pub payload_offset: u32,
-    /// RTP payload without tag.
-    pub payload: u32,
+    /// Once it is committed.
+    pub admitted: Admitted,
     /// Receivers, once they are known.
     pub receivers: u32,
 }
@@ -55,8 +68,6 @@ pub struct Copy {
     /// `maps::Kind` as a number.
     pub kind: u32,
     pub udp_payload: u32,
-    pub tag: u32,
-    pub pad: u32,
 }
 
 /// How a stage ended, as a subprogram can say it: the number of a `DropReason`, or one of the values below.
@@ -69,13 +80,14 @@ pub const ASIDE: Verdict = -2;
 /// Why a stage does not go on.
 pub enum End {
     Aside,
-    Drop(DropReason),
+    /// With the number of a `DropReason`.
+    Drop(u32),
 }
 
 impl From<DropReason> for End {
     #[inline(always)]
     fn from(reason: DropReason) -> End {
-        End::Drop(reason)
+        End::Drop(reason as u32)
     }
 }
 

@@ -62,10 +62,10 @@ fn dispatch(name: &str, arguments: &[String]) -> Result<bool> {
     }
 }
 
-/// Builds and runs one of the developer tools.
-fn release(package: &str, arguments: &[String]) -> Result<bool> {
+/// Builds and runs one of the developer tools, binaries beside `sft`.
+fn release(program: &str, arguments: &[String]) -> Result<bool> {
     let object = build::build_ebpf_if_possible()?;
     let mut cargo = cargo();
-    cargo.args(["run", "--release", "--package", package, "--"]).args(arguments);
+    cargo.args(["run", "--release", "--package", "sft-control", "--bin", program, "--"]).args(arguments);
     run(build::with_object(&mut cargo, object.as_deref())).map(|()| true)
 }

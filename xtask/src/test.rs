@@ -30,10 +30,7 @@ pub(crate) fn test(filter: Option<&str>) -> Result<bool> {
         ));
     } else if !scenarios.is_empty() {
         if is_root() {
-            build::build_release(
-                &["--package", "sft-control", "--package", "sft-load", "--bins"],
-                object.as_deref(),
-            )?;
+            build::build_release(&["--package", "sft-control", "--bins"], object.as_deref())?;
         }
         reports.push(e2e::run_scenarios(&scenarios));
     }

@@ -34,9 +34,8 @@ pub unsafe fn seal(frame: Frame, key: *const KeyRecord, work: *mut Work) -> i32 
         store64::<0>(at, first);
         store16::<8>(at, last);
         // The sum so far holds the trailer where the tag lies now.
-        let trailer = trailer(work);
         let odd = extent.payload & 1 != 0;
-        let removed = 0xffff - at_parity(super::halves(trailer.0) + super::halves(trailer.1), odd);
+        let removed = 0xffff - at_parity(super::halves(trailer(work)), odd);
         let added = at_parity(super::halves(first) + last, odd);
         (*work).sum = fold((*work).sum) + removed + added;
         DONE
@@ -78,12 +77,12 @@ unsafe fn tag(work: *const Work) -> (u64, u64) {
     (first, (state[2].swap_bytes() & 0xffff) as u64)
 }
 
-/// What follows the payload in the authenticated message: the rollover counter, and SHA-1's first padding bit.
+/// What follows the payload in the authenticated message: the rollover counter, and SHA-1's first padding bits.
 #[inline(always)]
-unsafe fn trailer(work: *const Work) -> (u64, u64) {
+unsafe fn trailer(work: *const Work) -> u64 {
     // SAFETY: the callers vouch for the record.
     let rollover = unsafe { (*work).index >> 16 } as u32;
-    (rollover.swap_bytes() as u64 | 0x80 << 32, 0)
+    rollover.swap_bytes() as u64 | 0x80 << 32
 }
 
 /// Exclusive-or of the payload with the key stream: encrypts and decrypts.
@@ -124,37 +123,41 @@ unsafe fn crypt(frame: Frame, key: *const KeyRecord, work: *const Work) -> i32 {
         if rest != 0 {
             let offset = opaque(extent.payload & 0x7f0);
             let at = body.wrapping_add(offset as usize);
-            if !frame.holds(at, 16) {
-                return MALFORMED;
-            }
             let pad = stream.block::<10>(offset >> 4);
             let mask = first_bytes(rest);
+            // Each half reaches at most 7 bytes into the tag, which is 10 long.
+            if !frame.holds(at, 8) {
+                return MALFORMED;
+            }
             store64::<0>(at, load64::<0>(at) ^ pad.0 & mask.0);
-            store64::<8>(at, load64::<8>(at) ^ pad.1 & mask.1);
+            if rest > 8 {
+                if !frame.holds(at, 16) {
+                    return MALFORMED;
+                }
+                store64::<8>(at, load64::<8>(at) ^ pad.1 & mask.1);
+            }
         }
         DONE
     }
 }
 
 /// Leaves the HMAC of the packet in `Work::sha1` and the sum of header, payload and trailer in `Work::sum`.
-/// The trailer is written into the tag's room, so that the message lies there as SHA-1 wants it.
+/// The trailer is written into the tag's place, so that the message lies there as SHA-1 wants it.
 #[inline(always)]
 unsafe fn authenticate(frame: Frame, key: *const KeyRecord, work: *mut Work) -> i32 {
     // SAFETY: the records are the callers' promise; every access to the frame follows a `holds`.
     unsafe {
         let Some(extent) = Extent::of(frame, work) else { return MALFORMED };
         let room = extent.tag();
-        if !frame.holds(room, 16) {
+        if !frame.holds(room, 8) {
             return MALFORMED;
         }
-        let (first, second) = trailer(work);
-        store64::<0>(room, first);
-        store64::<8>(room, second);
+        store64::<0>(room, trailer(work));
 
         let one = (&raw const (*key).one).read_volatile();
         let message = extent.header + extent.payload + 4;
-        // Whole words that lie in the frame; behind them the message has zeros only.
-        let present = opaque((message + 12) & 0xffc);
+        // Up to the word that holds the first padding bit, which the trailer fills; behind it come zeros.
+        let present = opaque((message + 4) & 0xffc);
         // 0x80 and the 64-bit length follow the message.
         let blocks = (message + 1 + 8 + 63) >> 6;
         let hash = &raw mut (*work).sha1;

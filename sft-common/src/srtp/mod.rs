@@ -5,9 +5,8 @@
 //! hardware instructions. What is here may not allocate, may not loop without [`memory::may_continue`],
 //! and may not index a slice (a bounds check that survives is a panic, which BPF cannot express).
 //!
-//! Layout in the frame, in both directions: RTP header, payload, then [`TAG_ROOM`] bytes of which the
-//! profile's tag takes the first 10 or 16. The room is as long for the shorter tag, so that blocks can be
-//! loaded whole.
+//! Layout in the frame, in both directions: RTP header, payload, then the 10 or 16 bytes of the profile's tag.
+//! Nothing behind the tag is touched: not every frame has room there.
 //!
 //! Table AES and table GHASH leak through the cache to whoever shares the core; docs/security.md weighs it.
 
@@ -25,7 +24,7 @@ mod tests;
 use crate::maps::{MAX_PAYLOAD, MAX_RTP_HEADER};
 use memory::opaque;
 
-/// Bytes behind the payload that sealing and opening may read and write.
+/// Room behind the payload for the tag of any profile.
 pub const TAG_ROOM: usize = 16;
 /// Longest RTP header at egress: the longest one taken in, and the CSRC that sealing's caller may have added.
 pub const MAX_SEALED_HEADER: usize = MAX_RTP_HEADER + 4;

@@ -7,7 +7,7 @@ use aws_lc_rs::{
 use proptest::prelude::*;
 
 use super::{
-    DONE, FORGED, Frame, MALFORMED, MAX_SEALED_HEADER, TAG_ROOM, Work,
+    DONE, FORGED, Frame, MALFORMED, MAX_SEALED_HEADER, Work,
     aes::Stream,
     counter_mode, fold, gcm,
     ghash::{self, Ghash},
@@ -130,12 +130,12 @@ fn frame_of(bytes: &mut [u8]) -> Frame {
     Frame { data: range.start, end: range.end }
 }
 
-/// A frame with `rtp` bytes of other headers, an RTP packet and the tag's room.
-fn frame(rtp: usize, header: &[u8], payload: &[u8]) -> Vec<u8> {
+/// A frame with `rtp` bytes of other headers, an RTP packet, room for its tag and nothing behind it.
+fn frame(profile: Profile, rtp: usize, header: &[u8], payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![0xee; rtp];
     frame.extend(header);
     frame.extend(payload);
-    frame.extend([0xa5; TAG_ROOM]);
+    frame.extend(vec![0xa5; profile.tag_len()]);
     frame
 }
 
@@ -164,7 +164,7 @@ fn checksum(bytes: &[u8]) -> u64 {
 
 /// Seals, compares with the library, opens again, and checks that forged packets are refused.
 fn check(key: &Key, rtp: usize, header: &[u8], payload: &[u8], index: u64) {
-    let mut packet = frame(rtp, header, payload);
+    let mut packet = frame(key.profile, rtp, header, payload);
     let mut state = work(rtp, header, payload, index);
     assert_eq!(key.seal(&mut packet, &mut state), DONE);
     let end = rtp + header.len() + payload.len() + key.tag_len();
@@ -222,7 +222,7 @@ fn every_header_length_equals_the_library() {
 fn lengths_beyond_the_limits_or_the_frame_are_refused() {
     for profile in PROFILES {
         let key = Key::from_seed(profile, 9);
-        let plain = frame(42, &header(12), &[1; 40]);
+        let plain = frame(profile, 42, &header(12), &[1; 40]);
         let good = work(42, &header(12), &[1; 40], 0);
         let bad = [
             Work { header: 8, ..good },
@@ -342,7 +342,7 @@ fn aead_packets() {
     ];
     for (profile, sealed) in vectors {
         let key = Key::new(profile, key[..profile.key_len()].to_vec(), vec![], salt.clone());
-        let mut packet = frame(42, &header, payload);
+        let mut packet = frame(profile, 42, &header, payload);
         assert_eq!(key.seal(&mut packet, &mut work(42, &header, payload, 0xf17b)), DONE);
         assert_eq!(packet[54..], bytes(sealed), "{profile:?}");
     }

@@ -188,6 +188,11 @@ impl<K: Lane, U: Lane> Lanes<K, U> {
         self.conferences.get(&conference)?.table.as_ref()
     }
 
+    /// The kernel lane itself, to look at.
+    pub fn kernel(&self) -> Option<&K> {
+        self.kernel.as_ref()
+    }
+
     /// The kernel lane itself, for what only it has: lease, interfaces, neighbours.
     pub fn kernel_mut(&mut self) -> Option<&mut K> {
         self.kernel.as_mut()

@@ -60,6 +60,7 @@ impl Learner {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use sft_common::maps::Profile;
 
     use super::*;
@@ -99,6 +100,23 @@ mod tests {
     }
 
     #[test]
+    fn padding_teaches_as_well() {
+        let mut padding = vec![0xb0, 100, 0, 7, 0, 0, 0, 0, 0, 0, 0, 9, 0xbe, 0xde, 0, 1, 0x40, b'l', 0, 0];
+        padding.extend([0, 0, 0, 4]);
+        RtpCipher::new(&key()).unwrap().seal(&mut padding, 20, 9, 7).unwrap();
+        let learned = Learner::new(&key()).unwrap().examine(&padding);
+        assert_eq!(learned, Ok(Some(Learned { ssrc: 9, layer: Layer::Low, index: 7 })));
+    }
+
+    /// The index would not be known: a stream is learned from its first packets or not at all.
+    #[test]
+    fn a_stream_that_has_rolled_over_teaches_nothing() {
+        let mut late = vec![0x90, 100, 0, 7, 0, 0, 0, 0, 0, 0, 0, 9, 0xbe, 0xde, 0, 1, 0x40, b'l', 0, 0];
+        RtpCipher::new(&key()).unwrap().seal(&mut late, 20, 9, 0x1_0007).unwrap();
+        assert_eq!(Learner::new(&key()).unwrap().examine(&late), Err(DropReason::AuthFailed));
+    }
+
+    #[test]
     fn a_forged_packet_teaches_nothing() {
         let mut learner = Learner::new(&key()).unwrap();
         let mut forged = packet([0x40, b'h', 0, 0]);
@@ -106,6 +124,17 @@ mod tests {
         assert_eq!(learner.examine(&forged), Err(DropReason::AuthFailed));
         for length in 0..forged.len() {
             assert!(learner.examine(&forged[..length]).is_err());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_packets_teach_nothing(mut packet in prop::collection::vec(any::<u8>(), 0..200)) {
+            let start = [0x90, 100, 0, 7, 0, 0, 0, 0, 0, 0, 0, 9, 0xbe, 0xde, 0, 1, 0x40, b'h'];
+            let mut learner = Learner::new(&key()).unwrap();
+            prop_assert!(!matches!(learner.examine(&packet), Ok(Some(_))));
+            packet.splice(..0, start);
+            prop_assert!(!matches!(learner.examine(&packet), Ok(Some(_))));
         }
     }
 }

@@ -61,6 +61,9 @@ pub enum LaneError {
     /// The kernel lane cannot carry this conference; it belongs in the userspace lane.
     #[error("kernel lane cannot carry conference {conference:?}: {reason}")]
     NotCarried { conference: ConferenceId, reason: String },
+    /// DTLS gave a key that its profile cannot use.
+    #[error(transparent)]
+    Key(#[from] crate::srtp::KeyError),
     /// The kernel refused an operation.
     #[error("{operation}: {reason}")]
     Kernel { operation: &'static str, reason: String },

@@ -24,18 +24,26 @@ use str0m::{
 use super::{Identity, TransportKeys};
 use crate::{dataplane::LegKeys, srtp::session_keys};
 
+/// What a handshake gave for SRTP.
+pub(super) enum Export {
+    Keys(Box<TransportKeys>),
+    /// A profile that we cannot carry.
+    Unusable,
+}
+
 /// Where the keys of one leg appear.
 #[derive(Clone, Default)]
-pub(super) struct KeySlot(Arc<Mutex<Option<TransportKeys>>>);
+pub(super) struct KeySlot(Arc<Mutex<Option<Export>>>);
 
 impl KeySlot {
     /// Takes the keys out, once they are there.
-    pub(super) fn take(&self) -> Option<TransportKeys> {
+    pub(super) fn take(&self) -> Option<Export> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn put(&self, keys: Option<TransportKeys>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = keys;
+        let export = keys.map_or(Export::Unusable, |keys| Export::Keys(Box::new(keys)));
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(export);
     }
 }
 
@@ -79,7 +87,7 @@ impl DtlsProvider for Provider {
         let (identity, slot) =
             next.ok_or_else(|| CryptoError::Other("DTLS is made by transports only".into()))?;
         let inner = dimpl::Dtls::new_12(identity.configuration, certificate.clone(), now);
-        Ok(Box::new(Instance { inner, slot, last_call: now }))
+        Ok(Box::new(Instance { inner, slot, connected: false }))
     }
 }
 
@@ -87,7 +95,7 @@ impl DtlsProvider for Provider {
 struct Instance {
     inner: dimpl::Dtls,
     slot: KeySlot,
-    last_call: Instant,
+    connected: bool,
 }
 
 impl std::fmt::Debug for Instance {
@@ -96,19 +104,35 @@ impl std::fmt::Debug for Instance {
     }
 }
 
+/// Whether an error about a datagram ends the connection. Once connected, only what the peer authenticated
+/// does; and a full queue never does, since the datagram is simply not taken.
+fn is_fatal(error: &DtlsImplError, connected: bool) -> bool {
+    match error {
+        DtlsImplError::ReceiveQueueFull => false,
+        DtlsImplError::SecurityError(dimpl::SecurityError::FatalAlert { .. }) => true,
+        _ => !connected,
+    }
+}
+
 impl DtlsInstance for Instance {
     fn poll_output<'a>(&mut self, buffer: &'a mut [u8]) -> DtlsOutput<'a> {
-        let output = self.inner.poll_output(buffer);
-        if let DtlsOutput::KeyingMaterial(material, profile) = &output {
-            self.slot.put(split(material, *profile, self.inner.is_active()));
-            // A timer that is due makes str0m come back at once for what follows.
-            return DtlsOutput::Timeout(self.last_call);
+        match self.inner.poll_output(buffer) {
+            DtlsOutput::KeyingMaterial(material, profile) => {
+                self.slot.put(split(&material, profile, self.inner.is_active()));
+                self.connected = true;
+                // There are no keys before the handshake is done, str0m does not mind hearing of that twice,
+                // and it goes on to the next output in the same call.
+                DtlsOutput::Connected
+            }
+            DtlsOutput::Connected => {
+                self.connected = true;
+                DtlsOutput::Connected
+            }
+            output => output,
         }
-        output
     }
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), DtlsImplError> {
-        self.last_call = now;
         self.inner.handle_timeout(now)
     }
 
@@ -117,7 +141,13 @@ impl DtlsInstance for Instance {
     }
 
     fn handle_packet(&mut self, packet: &[u8]) -> Result<(), DtlsImplError> {
-        self.inner.handle_packet(packet)
+        match self.inner.handle_packet(packet) {
+            Err(error) if !is_fatal(&error, self.connected) => {
+                tracing::debug!(%error, "DTLS datagram ignored");
+                Ok(())
+            }
+            result => result,
+        }
     }
 
     fn send_application_data(&mut self, data: &[u8]) -> Result<usize, DtlsImplError> {
@@ -165,4 +195,55 @@ fn split(material: &[u8], profile: SrtpProfile, we_are_client: bool) -> Option<T
         rtcp_receive: receive.rtcp,
         rtcp_transmit: transmit.rtcp,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::srtp::SessionKeys;
+
+    const PROFILES: [(SrtpProfile, Profile); 3] = [
+        (SrtpProfile::AEAD_AES_128_GCM, Profile::AeadAes128Gcm),
+        (SrtpProfile::AEAD_AES_256_GCM, Profile::AeadAes256Gcm),
+        (SrtpProfile::AES128_CM_SHA1_80, Profile::Aes128CmHmacSha1_80),
+    ];
+
+    /// Client's and server's keys, cut out in the order of RFC 5764 section 4.2.
+    fn halves(block: &[u8], profile: Profile) -> (SessionKeys, SessionKeys) {
+        let (key, salt) = (profile.key_len(), profile.salt_len());
+        let client = session_keys(profile, &block[..key], &block[2 * key..2 * key + salt]);
+        let server = session_keys(profile, &block[key..2 * key], &block[2 * key + salt..]);
+        (client.unwrap(), server.unwrap())
+    }
+
+    #[test]
+    fn each_side_sends_with_the_keys_the_other_receives_with() {
+        for (wire, profile) in PROFILES {
+            let block: Vec<u8> = (0..wire.keying_material_len() as u8).collect();
+            let (client, server) = halves(&block, profile);
+            for (we_are_client, receive, transmit) in [(false, &client, &server), (true, &server, &client)] {
+                let keys = split(&block, wire, we_are_client).unwrap();
+                assert_eq!(keys.rtp.receive, receive.rtp);
+                assert_eq!(keys.rtp.transmit, transmit.rtp);
+                assert_eq!(keys.rtcp_receive, receive.rtcp);
+                assert_eq!(keys.rtcp_transmit, transmit.rtcp);
+            }
+        }
+    }
+
+    #[test]
+    fn a_short_block_is_refused() {
+        for (wire, _) in PROFILES {
+            assert!(split(&vec![1; wire.keying_material_len() - 1], wire, false).is_none());
+        }
+    }
+
+    #[test]
+    fn only_what_the_peer_authenticated_ends_a_connection() {
+        let alert = DtlsImplError::SecurityError(dimpl::SecurityError::FatalAlert { description: 40 });
+        assert!(is_fatal(&alert, true));
+        assert!(is_fatal(&DtlsImplError::RenegotiationAttempt, false));
+        assert!(!is_fatal(&DtlsImplError::RenegotiationAttempt, true));
+        assert!(!is_fatal(&DtlsImplError::ReceiveQueueFull, false));
+    }
 }

@@ -7,6 +7,10 @@ use dimpl::DtlsCertificate;
 
 /// First retransmission of a lost flight; the library's own is a second, which every join would feel.
 const FIRST_RETRANSMISSION: Duration = Duration::from_millis(150);
+/// With doubling, a flight is repeated for about 9 s: as long as the core gives a leg to connect.
+const RETRANSMISSIONS: usize = 6;
+/// Bounds handshakes that a client never lets end.
+const HANDSHAKE: Duration = Duration::from_secs(15);
 /// Payload of a DTLS datagram; leaves room for tunnels on the way.
 const MTU: usize = 1150;
 
@@ -37,6 +41,8 @@ impl Identity {
             // The ICE check has proved the return path.
             .use_server_cookie(false)
             .flight_start_rto(FIRST_RETRANSMISSION)
+            .flight_retries(RETRANSMISSIONS)
+            .handshake_timeout(HANDSHAKE)
             .mtu(MTU)
             .build()
             .map_err(|error| IdentityError(error.to_string()))?;

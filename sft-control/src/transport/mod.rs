@@ -3,10 +3,15 @@
 //! Sans-IO: datagrams in, datagrams and events out, the clock passed in. SRTP keys are taken out of the
 //! handshake for the lanes and RTCP; str0m never sees media.
 
+mod checks;
+mod connection;
 mod demux;
 mod dtls;
+mod early;
 mod identity;
 mod leg;
+mod paths;
+mod roaming;
 mod stun;
 
 use std::{net::SocketAddr, time::Instant};
@@ -16,6 +21,18 @@ pub use identity::{Identity, IdentityError};
 pub use leg::{SendError, Transport};
 
 use crate::dataplane::{LegKeys, SessionKey, Tuple};
+
+/// Longest datagram of ICE or DTLS that is taken in, in bytes. str0m reads DTLS records into a buffer of this
+/// size and cannot go on once one did not fit.
+pub const MAX_DATAGRAM: usize = 2000;
+/// Longest message that can be sent on the data channel, in bytes: what a peer takes that announces nothing
+/// else (RFC 8841 section 6.1); str0m's direct interface cannot set more.
+pub const MAX_MESSAGE: usize = 64 * 1024;
+/// Bytes of a leg's data channel that may wait for the client's acknowledgement.
+pub const MAX_BACKLOG: usize = 256 * 1024;
+/// Address pairs from which a leg's checks are taken in its life. Bounds what a hostile client can make us
+/// remember and check; one that roams more often has to join again.
+pub const MAX_PAIRS: usize = 64;
 
 /// One of our media addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +72,7 @@ pub enum TransportEvent {
     ChannelMessage(Vec<u8>),
     ChannelClosed,
     Failed(String),
-    /// Call again at this instant.
+    /// Call again at this instant; the last event of a poll.
     Timeout(Instant),
 }
 

@@ -1,13 +1,12 @@
-//! Behind the seal: the length of the tag, the headers in front of RTP with their checksums, and the count
+//! Behind the seal: the headers in front of RTP with their checksums, and the count
 //! (steps 14 and 15).
 
-use aya_ebpf::{bindings::xdp_md, helpers::generated::bpf_xdp_adjust_tail};
+use aya_ebpf::bindings::xdp_md;
 use sft_common::{
     drops::DropReason,
     frame::{Family, IPV4_PAYLOAD, IPV6_PAYLOAD},
     maps::{Counter, Kind},
     rewrite,
-    srtp::TAG_ROOM,
 };
 
 use crate::{
@@ -27,10 +26,6 @@ unsafe fn finish(ctx: *mut xdp_md, scratch: *mut Scratch) -> Result<(), End> {
     // SAFETY: the context, this CPU's scratch, and a frame whose bounds are checked before each access.
     unsafe {
         let (copy, work) = (&raw const (*scratch).copy, &raw const (*scratch).work);
-        let surplus = (*copy).tag as i32 - TAG_ROOM as i32;
-        if surplus < 0 && bpf_xdp_adjust_tail(ctx, surplus) != 0 {
-            return Err(DropReason::NoRoom.into());
-        }
         let path = PATHS.get((*copy).path).ok_or(DropReason::NoPath)?;
         let udp_payload = (*copy).udp_payload as usize;
         let checksum = rewrite::udp_checksum(path, udp_payload, (*work).sum);

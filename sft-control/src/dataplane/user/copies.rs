@@ -15,7 +15,8 @@ use crate::core::table::LegId;
 impl UserLane {
     pub(super) fn send_copies(&mut self, accepted: &Accepted, packet: &[u8], out: &mut impl Outbox) {
         let Some(Some(source)) = self.sources.get_mut(accepted.source as usize) else { return };
-        let flight = flight(accepted, source.kind, source.csrc);
+        let &[first, second, ..] = packet else { return };
+        let flight = flight(accepted, source.kind, source.csrc, [first, second]);
         // Taken out for the time of the loop, which needs the rest of the lane.
         let entries = std::mem::take(&mut source.entries);
         let kind = source.kind;
@@ -66,7 +67,7 @@ impl UserLane {
 }
 
 /// The packet as the shared code describes one to its copies. Every length fits: a datagram is below 64 KiB.
-fn flight(accepted: &Accepted, kind: Kind, csrc: u32) -> Flight {
+fn flight(accepted: &Accepted, kind: Kind, csrc: u32, [first, second]: [u8; 2]) -> Flight {
     let Accepted { header, route, admitted, .. } = accepted;
     Flight {
         effective: admitted.effective,
@@ -83,18 +84,9 @@ fn flight(accepted: &Accepted, kind: Kind, csrc: u32) -> Flight {
         udp_payload: accepted.udp_payload as u16,
         header_len: header.header_len as u16,
         payload_len: accepted.payload_len as u16,
-        first: first_byte(header),
-        second: second_byte(header),
+        first,
+        second,
         csrc_count: header.csrc_count,
         ..Flight::default()
     }
-}
-
-fn first_byte(header: &sft_common::rtp::RtpHeader) -> u8 {
-    let extension = header.profile != sft_common::rtp::ExtensionProfile::None;
-    0x80 | u8::from(header.padding) << 5 | u8::from(extension) << 4 | header.csrc_count
-}
-
-fn second_byte(header: &sft_common::rtp::RtpHeader) -> u8 {
-    u8::from(header.marker) << 7 | header.payload_type
 }

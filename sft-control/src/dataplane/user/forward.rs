@@ -54,7 +54,7 @@ impl UserLane {
             Ok(accepted) => {
                 accepted.extensions.blank(packet);
                 self.send_copies(&accepted, packet, out);
-                Verdict::Forwarded
+                Verdict::Finished
             }
             Err(End::Unknown(leg)) => Verdict::Unknown { leg },
             Err(End::Drop(reason)) => {
@@ -66,10 +66,13 @@ impl UserLane {
 
     fn accept(&mut self, tuple: Tuple, packet: &mut [u8], now_ns: u64) -> Result<Accepted, End> {
         let leg = *self.tuples.get(&tuple).ok_or(DropReason::UnknownTuple)?;
+        let state = self.legs.get_mut(&leg).ok_or(DropReason::StaleReference)?;
+        if self.handed_over.contains(&state.conference) {
+            return Err(DropReason::WrongLane.into());
+        }
         let buffer = rtp::header_buffer(packet);
         let header = rtp::parse(&buffer, packet.len())?;
         let extensions = extension::walk(&buffer, &header);
-        let state = self.legs.get_mut(&leg).ok_or(DropReason::StaleReference)?;
         let Some(&source) = self.source_ids.get(&(leg, header.ssrc)) else {
             return Err(unknown_ssrc(leg, state));
         };

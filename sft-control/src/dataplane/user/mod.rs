@@ -9,7 +9,7 @@ mod forward;
 mod speakers;
 mod tables;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, hash_map::Entry};
 
 use sft_common::{
     drops::DropReason,
@@ -39,8 +39,8 @@ pub trait Outbox {
 /// What became of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Copied to whoever receives it.
-    Forwarded,
+    /// Copied to whoever receives it; a copy that ended is counted.
+    Finished,
     /// Its SSRC is unknown, and something may be learned from it.
     Unknown { leg: LegId },
     /// Ended here, and counted.
@@ -53,8 +53,12 @@ pub struct UserLane {
     tuples: HashMap<Tuple, LegId>,
     legs: HashMap<LegId, Leg>,
     conferences: HashMap<ConferenceId, Conference>,
+    /// Handed to the other lane; whatever arrives for them is in the wrong one.
+    handed_over: HashSet<ConferenceId>,
     /// By number, which is what speaker cells hold.
     sources: Vec<Option<Source>>,
+    /// Numbers below the length of `sources` that are free.
+    free: Vec<u32>,
     source_ids: HashMap<(LegId, u32), u32>,
     /// Index of the packet that a source, not in a table yet, was learned from.
     learned: HashMap<(LegId, u32), u64>,
@@ -80,9 +84,28 @@ struct Leg {
     egress: Option<Tuple>,
     /// Packets of unknown SSRCs that may still be learned from.
     learning: u32,
-    /// Audio slots, then video slots.
+    /// Audio slots, then video slots. They live as long as the leg, whatever tables say: numbers that were
+    /// handed out under its key must not be handed out again.
     slots: Vec<SlotState>,
+    /// Sources that are in no table now, by SSRC, for the same reason: the slots rely on every index coming
+    /// in once.
+    retired: HashMap<u32, SourceState>,
     arrivals: Vec<Arrival>,
+}
+
+impl Leg {
+    fn new(conference: ConferenceId, receive: RtpCipher, transmit: RtpCipher) -> Leg {
+        Leg {
+            conference,
+            receive,
+            transmit,
+            egress: None,
+            learning: 0,
+            slots: Vec::new(),
+            retired: HashMap::new(),
+            arrivals: Vec::new(),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -118,22 +141,14 @@ impl UserLane {
 
 impl Lane for UserLane {
     fn install_leg(&mut self, conference: ConferenceId, leg: LegId, keys: &LegKeys) -> Result<(), LaneError> {
-        let cipher = |key| {
-            RtpCipher::new(key).map_err(|error| LaneError::Kernel {
-                operation: "expanding a key",
-                reason: error.to_string(),
-            })
-        };
-        let leg_state = Leg {
-            conference,
-            receive: cipher(&keys.receive)?,
-            transmit: cipher(&keys.transmit)?,
-            egress: None,
-            learning: 0,
-            slots: Vec::new(),
-            arrivals: Vec::new(),
-        };
-        self.legs.insert(leg, leg_state);
+        let (receive, transmit) = (RtpCipher::new(&keys.receive)?, RtpCipher::new(&keys.transmit)?);
+        match self.legs.entry(leg) {
+            Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                (known.receive, known.transmit) = (receive, transmit);
+            }
+            Entry::Vacant(place) => drop(place.insert(Leg::new(conference, receive, transmit))),
+        }
         Ok(())
     }
 
@@ -163,6 +178,11 @@ impl Lane for UserLane {
     }
 
     fn publish(&mut self, table: &ConferenceTable) -> Result<(), LaneError> {
+        let conference = table.conference;
+        if self.handed_over.contains(&conference) {
+            let reason = "it was handed to the other lane".into();
+            return Err(LaneError::NotCarried { conference, reason });
+        }
         self.take_table(table);
         Ok(())
     }
@@ -170,6 +190,7 @@ impl Lane for UserLane {
     fn remove_conference(&mut self, conference: ConferenceId) {
         self.remove_sources(conference, |_| true);
         self.conferences.remove(&conference);
+        self.handed_over.remove(&conference);
     }
 
     fn learned(&mut self, leg: LegId, ssrc: u32, index: u64) {
@@ -187,7 +208,7 @@ impl Lane for UserLane {
         holder: Option<Speaker>,
         next: Option<LegId>,
     ) -> bool {
-        self.exchange_speaker(conference, slot, holder, next).is_some()
+        self.exchange_speaker(conference, slot, holder, next).unwrap_or(false)
     }
 
     fn sources(&self, conference: ConferenceId) -> Vec<SourceReading> {
@@ -207,13 +228,19 @@ impl Lane for UserLane {
         let Some(leg) = self.legs.get_mut(&leg) else { return };
         let Some(base) = leg.arrivals.first().map(|arrival| arrival.sequence) else { return };
         leg.arrivals.sort_by_key(|arrival| arrival.sequence.wrapping_sub(base) as i16);
+        leg.arrivals.dedup_by_key(|arrival| arrival.sequence);
         into.append(&mut leg.arrivals);
     }
 
     fn export(&mut self, conference: ConferenceId) -> Option<ConferenceState> {
-        let state = self.state_of(conference)?;
+        let state = self.state_of(conference);
         self.remove_conference(conference);
-        Some(state)
+        self.handed_over.insert(conference);
+        for leg in self.legs.values_mut().filter(|leg| leg.conference == conference) {
+            leg.slots.clear();
+            leg.retired.clear();
+        }
+        state
     }
 
     fn import(&mut self, conference: ConferenceId, state: ConferenceState) {
@@ -236,3 +263,6 @@ fn reading(receiver: LegId, slot: &SlotState) -> SlotReading {
         dropped: slot.dropped(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,6 +34,10 @@ impl Cells {
         }
     }
 
+    fn is_held_by(&self, source: u32) -> bool {
+        self.0.iter().any(|cell| speaker::holder_source(cell.get()) == Some(source))
+    }
+
     /// Continues a cell that another lane had.
     pub(super) fn restore(&self, i: usize, run: u32, source: Option<u32>) {
         let free = u64::from(run) << 32;
@@ -55,28 +59,30 @@ impl UserLane {
         speakers
     }
 
-    /// `None` if the cell is not as the caller believes, or `next` sends no audio.
+    /// `None` if there is no such slot or the cell is not as the caller believes, if `next` sends no audio, or if
+    /// it holds a slot already.
     pub(super) fn exchange_speaker(
         &self,
         conference: ConferenceId,
         slot: u8,
         holder: Option<Speaker>,
         next: Option<LegId>,
-    ) -> Option<()> {
-        let found = self.conferences.get(&conference)?;
-        let cell = found.cells.load(slot.into());
-        if self.speakers_of(conference).get(usize::from(slot)).copied()? != holder {
+    ) -> Option<bool> {
+        let (slot, found) = (usize::from(slot), self.conferences.get(&conference)?);
+        if !(1..AUDIO_SLOTS).contains(&slot) || *self.speakers_of(conference).get(slot)? != holder {
             return None;
         }
+        let cell = found.cells.load(slot);
         let to = match next {
             None => speaker::freed(cell),
             Some(leg) => {
-                let mut sources = self.sources_of(conference);
-                let (number, _) = sources
-                    .find(|(_, source)| source.leg == leg && source.kind == sft_common::maps::Kind::Audio)?;
-                speaker::claimed(cell, number)
+                let source = self.audio_source(conference, leg)?;
+                if found.cells.is_held_by(source) {
+                    return None;
+                }
+                speaker::claimed(cell, source)
             }
         };
-        found.cells.exchange(slot.into(), cell, to).then_some(())
+        Some(found.cells.exchange(slot, cell, to))
     }
 }

@@ -1,7 +1,9 @@
 //! Taking in tables, and handing a conference's exact state over.
 
+use std::collections::{HashMap, HashSet};
+
 use sft_common::{
-    maps::AUDIO_SLOTS,
+    maps::{AUDIO_SLOTS, Kind},
     slot::SlotState,
     source::SourceState,
     speaker::{self, SpeakerStore},
@@ -30,39 +32,41 @@ impl UserLane {
     /// Sources and slots that stay keep their state.
     pub(super) fn take_table(&mut self, table: &ConferenceTable) {
         let conference = table.conference;
-        self.remove_sources(conference, |source| {
-            !table.sources.iter().any(|kept| kept.leg == source.leg && kept.ssrc == source.ssrc)
-        });
+        let named: HashSet<_> = table.sources.iter().map(|source| (source.leg, source.ssrc)).collect();
+        self.remove_sources(conference, |source| !named.contains(&(source.leg, source.ssrc)));
         self.conferences.entry(conference).or_default().receivers.clone_from(&table.receivers);
         for receiver in &table.receivers {
             if let Some(leg) = self.legs.get_mut(&receiver.leg) {
                 leg.make_slots(receiver);
             }
         }
+        let receivers = table.receivers.iter().map(|receiver| (receiver.leg, receiver)).collect();
         for source in &table.sources {
-            self.take_source(table, source);
+            self.take_source(conference, &receivers, source);
         }
     }
 
-    fn take_source(&mut self, table: &ConferenceTable, source: &table::Source) {
+    fn take_source(
+        &mut self,
+        conference: ConferenceId,
+        receivers: &HashMap<LegId, &Receiver>,
+        source: &table::Source,
+    ) {
         let number = match self.source_ids.get(&(source.leg, source.ssrc)) {
             Some(&number) => number,
-            None => self.add_source(table.conference, source),
+            None => self.add_source(conference, source),
         };
-        let place = |leg: LegId| {
-            let receiver = table.receivers.iter().find(|receiver| receiver.leg == leg)?;
-            Some(Place { receiver, leg: leg.0, first_slot: 0 })
-        };
-        let entries = compile::entries(source, place);
+        let place =
+            |leg: LegId| receivers.get(&leg).map(|&receiver| Place { receiver, leg: leg.0, first_slot: 0 });
         if let Some(Some(known)) = self.sources.get_mut(number as usize) {
-            known.entries = entries;
+            known.entries = compile::entries(source, place);
             known.csrc = source.csrc;
+            known.kind = source.media.kind();
             known.reserved_slot = compile::reserved_slot(source.media);
         }
     }
 
     fn add_source(&mut self, conference: ConferenceId, source: &table::Source) -> u32 {
-        let learned = self.learned.remove(&(source.leg, source.ssrc));
         let added = Source {
             conference,
             leg: source.leg,
@@ -71,59 +75,72 @@ impl UserLane {
             kind: source.media.kind(),
             reserved_slot: 0,
             entries: Vec::new(),
-            state: learned.map_or_else(SourceState::default, SourceState::starting_at),
+            state: self.first_state(source),
         };
-        let free = self.sources.iter().position(Option::is_none);
-        let number = free.unwrap_or_else(|| {
+        let number = self.free.pop().unwrap_or_else(|| {
             self.sources.push(None);
-            self.sources.len() - 1
+            self.sources.len() as u32 - 1
         });
-        self.sources[number] = Some(added);
-        self.source_ids.insert((source.leg, source.ssrc), number as u32);
-        self.conferences.entry(conference).or_default().sources.push(number as u32);
-        number as u32
+        self.sources[number as usize] = Some(added);
+        self.source_ids.insert((source.leg, source.ssrc), number);
+        self.conferences.entry(conference).or_default().sources.push(number);
+        number
     }
 
-    /// Forgets sources of a conference, and frees the audio slots they hold.
+    /// Where a source starts: where it was, or at the packet it was learned from, or anywhere.
+    fn first_state(&mut self, source: &table::Source) -> SourceState {
+        let learned = self.learned.remove(&(source.leg, source.ssrc));
+        let retired = self.legs.get_mut(&source.leg).and_then(|leg| leg.retired.remove(&source.ssrc));
+        retired.or_else(|| learned.map(SourceState::starting_at)).unwrap_or_default()
+    }
+
+    /// Takes sources out of a conference, and frees the audio slots they hold. Their legs, if they still are
+    /// there, keep the states.
     pub(super) fn remove_sources(&mut self, conference: ConferenceId, which: impl Fn(&Source) -> bool) {
         let Some(found) = self.conferences.get_mut(&conference) else { return };
         let Conference { sources: numbers, cells, .. } = found;
         numbers.retain(|&number| {
-            let place = &mut self.sources[number as usize];
-            let removed = place.take_if(|source| which(source));
-            if let Some(source) = &removed {
-                cells.release(number);
-                self.source_ids.remove(&(source.leg, source.ssrc));
+            let place = self.sources.get_mut(number as usize);
+            let Some(source) = place.and_then(|place| place.take_if(|source| which(source))) else {
+                return true;
+            };
+            cells.release(number);
+            self.free.push(number);
+            self.source_ids.remove(&(source.leg, source.ssrc));
+            if let Some(leg) = self.legs.get_mut(&source.leg) {
+                leg.retired.insert(source.ssrc, source.state);
             }
-            removed.is_none()
+            false
         });
     }
 
+    /// Everything of a conference that moves with packets.
     pub(super) fn state_of(&self, conference: ConferenceId) -> Option<ConferenceState> {
         let found = self.conferences.get(&conference)?;
-        let sources = self.sources_of(conference);
-        let legs =
-            found.receivers.iter().filter_map(|receiver| Some((receiver.leg, self.legs.get(&receiver.leg)?)));
+        let carried = self.sources_of(conference);
+        let carried = carried.map(|(_, source)| (source.leg, source.ssrc, source.state));
+        let legs = || self.legs.iter().filter(|(_, leg)| leg.conference == conference);
+        let retired = legs()
+            .flat_map(|(&leg, state)| state.retired.iter().map(move |(&ssrc, &state)| (leg, ssrc, state)));
+        let slots =
+            legs().flat_map(|(&leg, state)| state.slots.iter().map(move |&slot| (leg, slot.ssrc, slot)));
         let mut speakers = [(0, None); AUDIO_SLOTS];
         for (i, speaker) in speakers.iter_mut().enumerate() {
             let cell = found.cells.load(i);
             let holder = speaker::holder_source(cell).and_then(|number| self.source(number));
             *speaker = (speaker::run(cell), holder.map(|source| source.leg));
         }
-        Some(ConferenceState {
-            sources: sources.map(|(_, source)| (source.leg, source.ssrc, source.state)).collect(),
-            slots: legs
-                .flat_map(|(leg, state)| state.slots.iter().map(move |slot| (leg, slot.ssrc, *slot)))
-                .collect(),
-            speakers,
-        })
+        Some(ConferenceState { sources: carried.chain(retired).collect(), slots: slots.collect(), speakers })
     }
 
+    /// Takes over such a state; what it does not mention stays as it is.
     pub(super) fn continue_from(&mut self, conference: ConferenceId, state: &ConferenceState) {
-        for (leg, ssrc, source) in &state.sources {
-            let number = self.source_ids.get(&(*leg, *ssrc)).copied();
+        for &(leg, ssrc, source) in &state.sources {
+            let number = self.source_ids.get(&(leg, ssrc)).copied();
             if let Some(Some(known)) = number.and_then(|number| self.sources.get_mut(number as usize)) {
-                known.state = *source;
+                known.state = source;
+            } else if let Some(leg) = self.legs.get_mut(&leg) {
+                leg.retired.insert(ssrc, source);
             }
         }
         for (leg, ssrc, slot) in &state.slots {
@@ -141,11 +158,10 @@ impl UserLane {
         }
     }
 
-    fn audio_source(&self, conference: ConferenceId, leg: LegId) -> Option<u32> {
+    /// The audio source of a leg.
+    pub(super) fn audio_source(&self, conference: ConferenceId, leg: LegId) -> Option<u32> {
         let mut sources = self.sources_of(conference);
-        sources
-            .find(|(_, source)| source.leg == leg && source.kind == sft_common::maps::Kind::Audio)
-            .map(|(number, _)| number)
+        sources.find(|(_, source)| source.leg == leg && source.kind == Kind::Audio).map(|(number, _)| number)
     }
 }
 

@@ -1,3 +1,180 @@
 //! The kernel lane: publishes forwarding tables into the maps of the XDP programs and reads them back.
 //!
 //! It touches no packet and decides nothing about who hears whom.
+
+mod batch;
+pub mod dump;
+mod lane;
+mod legs;
+mod load;
+mod memory;
+mod numbers;
+mod pins;
+mod readings;
+mod tables;
+
+use std::collections::{HashMap, HashSet};
+
+pub use self::{
+    load::{LoadError, Settings},
+    pins::{PinError, only_pin_dir, remove as detach},
+};
+use self::{
+    load::{Loaded, Maps},
+    numbers::Numbers,
+};
+use super::{LaneError, Tuple};
+use crate::{
+    core::table::{ConferenceId, LegId, Receiver},
+    netlink::{Interface, Resolver},
+};
+use sft_common::maps::{ListEntry, name};
+
+/// How long the programs forward without hearing from us, in ns.
+const LEASE: u64 = 30_000_000_000;
+
+/// The lane.
+pub struct KernelLane {
+    maps: Maps,
+    directory: std::path::PathBuf,
+    egress: Interface,
+    resolver: Resolver,
+    numbers: AllNumbers,
+    legs: HashMap<LegId, Leg>,
+    conferences: HashMap<ConferenceId, Conference>,
+    sources: HashMap<(LegId, u32), Source>,
+    /// By number, for speaker cells.
+    by_number: HashMap<u32, LegId>,
+    /// Index of the packet that a source, not in a table yet, was learned from.
+    learned: HashMap<(LegId, u32), u64>,
+    /// State of sources that left their table; it lives as long as the leg.
+    parked: HashMap<(LegId, u32), sft_common::source::SourceState>,
+    /// Conferences that another lane carries.
+    passing: HashSet<ConferenceId>,
+    /// Keeps the programs loaded.
+    _programs: aya::Ebpf,
+}
+
+struct AllNumbers {
+    legs: Numbers,
+    keys: Numbers,
+    sources: Numbers,
+    conferences: Numbers,
+    slots: Numbers,
+    entries: Numbers,
+    paths: Numbers,
+}
+
+struct Leg {
+    number: u32,
+    conference: ConferenceId,
+    receive_key: u32,
+    transmit_key: u32,
+    tuples: Vec<Tuple>,
+    selected: Option<Tuple>,
+    path: Option<(u32, sft_common::maps::PathRecord)>,
+    /// First slot and number of slots, once a table names the leg as receiver.
+    slots: Option<(u32, u32)>,
+    /// Transport-wide number of the last arrival taken.
+    last_arrival: Option<u16>,
+}
+
+struct Conference {
+    number: u32,
+    receivers: Vec<Receiver>,
+    /// By leg and SSRC.
+    sources: Vec<(LegId, u32)>,
+}
+
+struct Source {
+    number: u32,
+    kind: sft_common::maps::Kind,
+    entries: Vec<ListEntry>,
+    /// First entry in the map.
+    first_entry: u32,
+    reserved_slot: u64,
+}
+
+impl KernelLane {
+    /// Loads and attaches the programs. What an earlier server left is removed.
+    ///
+    /// # Errors
+    /// [`LoadError`]; nothing stays attached.
+    pub fn load(object: &[u8], settings: &Settings) -> Result<Self, LoadError> {
+        let resolver = Resolver::open()?;
+        let Loaded { maps, sizes, directory, egress, _programs } = load::load(object, settings)?;
+        Ok(KernelLane {
+            maps,
+            directory,
+            egress,
+            resolver,
+            numbers: AllNumbers {
+                legs: Numbers::new(name::LEGS, sizes.legs),
+                keys: Numbers::new(name::KEYS, sizes.keys),
+                sources: Numbers::new(name::SOURCES, sizes.sources),
+                conferences: Numbers::new(name::SPEAKERS, sizes.conferences),
+                slots: Numbers::new(name::SLOTS, sizes.slots),
+                entries: Numbers::new(name::ENTRIES, sizes.entries),
+                paths: Numbers::new(name::PATHS, sizes.paths),
+            },
+            legs: HashMap::new(),
+            conferences: HashMap::new(),
+            sources: HashMap::new(),
+            by_number: HashMap::new(),
+            learned: HashMap::new(),
+            parked: HashMap::new(),
+            passing: HashSet::new(),
+            _programs,
+        })
+    }
+
+    pub fn pin_dir(&self) -> &std::path::Path {
+        &self.directory
+    }
+
+    /// Lets the programs forward for another 30 s from `now_ns` (CLOCK_MONOTONIC) on. To be called each
+    /// second: it also counts the rest of numbers that were given back.
+    pub fn renew_lease(&mut self, now_ns: u64) {
+        const LEASE_UNTIL: usize = 0;
+        self.maps.config.store(0, LEASE_UNTIL, now_ns + LEASE);
+        self.tick();
+    }
+
+    fn tick(&mut self) {
+        let numbers = &mut self.numbers;
+        for (first, len) in numbers.keys.tick() {
+            for number in first..first + len {
+                // A key that nobody uses any more is not kept. The kernel refuses no write to a place that
+                // exists.
+                let _ = self.maps.keys.set(number, sft_common::maps::KeyRecord::EMPTY, 0);
+            }
+        }
+        for rest in [
+            &mut numbers.legs,
+            &mut numbers.sources,
+            &mut numbers.conferences,
+            &mut numbers.slots,
+            &mut numbers.entries,
+            &mut numbers.paths,
+        ] {
+            rest.tick();
+        }
+    }
+
+    fn leg(&self, leg: LegId) -> Result<&Leg, LaneError> {
+        self.legs.get(&leg).ok_or_else(|| kernel("finding a leg", format!("leg {} is not installed", leg.0)))
+    }
+}
+
+impl Drop for KernelLane {
+    fn drop(&mut self) {
+        if let Err(error) = pins::remove(&self.directory) {
+            tracing::warn!(%error, "pinned maps stay: `sft detach` removes them");
+        }
+    }
+}
+
+/// An operation that the kernel refused.
+fn kernel(operation: &'static str, reason: impl ToString) -> LaneError {
+    LaneError::Kernel { operation, reason: reason.to_string() }
+}

@@ -19,7 +19,7 @@ impl SpeakerStore for Cells {
     #[inline(always)]
     fn load(&self, i: usize) -> u64 {
         // SAFETY: a cell of the record.
-        unsafe { self.cell(i).read_volatile() }
+        unsafe { atomic::load(self.cell(i)) }
     }
 
     #[inline(always)]

@@ -1,11 +1,13 @@
-//! Reading the RTP header, as a global subprogram: the walk over extensions is verified once.
+//! Step 4: the RTP header and its extensions, as a global subprogram: the walk over extensions is verified once.
 
+use aya_ebpf::{bindings::xdp_md, helpers::generated::bpf_xdp_load_bytes};
 use sft_common::{
+    drops::DropReason,
     extension::{MAX_STEPS, Walk},
     rtp::{self, HEADER_BUFFER},
 };
 
-use crate::scratch::{ASIDE, CONTINUE, Scratch, Verdict};
+use crate::scratch::{ASIDE, CONTINUE, End, Scratch, Verdict};
 
 /// What ingress needs of a header. All lengths are in bytes.
 #[repr(C)]
@@ -31,19 +33,42 @@ pub struct Parsed {
 /// No audio level in the packet.
 pub const NO_LEVEL: u8 = 0xff;
 
+/// Copies the start of the packet and reads it into `Scratch::parsed`.
+///
+/// # Safety
+/// `ctx` is the program's context, `scratch` this CPU's.
+#[inline(always)]
+pub unsafe fn read(ctx: *mut xdp_md, scratch: *mut Scratch) -> Result<(), End> {
+    // SAFETY: the caller's promise, and a buffer of that length.
+    unsafe {
+        let packet = &raw const (*scratch).packet;
+        // At least 2, as was checked; the verifier has to see that it is not 0. What an earlier packet left
+        // behind a shorter one is not read: header and elements end within the payload.
+        let length = ((*packet).udp_payload as usize).clamp(1, HEADER_BUFFER) as u32;
+        let header = (&raw mut (*scratch).header).cast();
+        if bpf_xdp_load_bytes(ctx, (*packet).payload_offset, header, length) != 0 {
+            return Err(DropReason::Runt.into());
+        }
+        match sft_read_header(scratch, (*packet).udp_payload) {
+            CONTINUE => Ok(()),
+            reason => Err(End::Drop(reason as u32)),
+        }
+    }
+}
+
 /// Reads `Scratch::header` into `Scratch::parsed` and blanks the elements that go no further.
 ///
 /// # Safety
 /// Called by the programs of this object only, as the verifier makes sure.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub unsafe extern "C" fn sft_read_header(scratch: *mut Scratch, payload_len: u32) -> Verdict {
+unsafe extern "C" fn sft_read_header(scratch: *mut Scratch, udp_payload: u32) -> Verdict {
     if scratch.is_null() {
-        return CONTINUE;
+        return ASIDE;
     }
     // SAFETY: this CPU's scratch, with a walk that has just been written.
     unsafe {
-        let header = match rtp::parse(&(*scratch).header, payload_len as usize) {
+        let header = match rtp::parse(&(*scratch).header, udp_payload as usize) {
             Ok(header) => header,
             Err(reason) => return reason as Verdict,
         };
@@ -100,7 +125,7 @@ unsafe extern "C" fn sft_walk(scratch: *mut Scratch) -> Verdict {
 #[inline(never)]
 unsafe extern "C" fn sft_blank(scratch: *mut Scratch, offset: u32, len: u32) -> Verdict {
     if scratch.is_null() {
-        return CONTINUE;
+        return ASIDE;
     }
     let mut done = 0;
     while done < len && done < HEADER_BUFFER as u32 {

@@ -1,0 +1,173 @@
+//! `sft serve`: sockets, threads and signals around the engine.
+
+use std::{
+    fs, io,
+    net::{IpAddr, SocketAddr},
+    os::unix::{fs::PermissionsExt, net::UnixStream},
+    path::Path,
+};
+
+use hyper::{Request, StatusCode, body::Incoming};
+use tokio::{
+    net::{TcpListener, UnixListener},
+    runtime,
+    signal::unix::{SignalKind, signal},
+};
+use tracing_subscriber::EnvFilter;
+
+use super::{
+    CliError,
+    arguments::{MediaArgument, Serve},
+    ask,
+};
+use crate::{
+    core,
+    engine::{self, Engine, Handle},
+    http::{Answer, Join, Listener, error_page, json},
+    metrics,
+    netlink::Interfaces,
+    transport::MediaAddress,
+};
+
+/// Environment variable that says what is logged, in the syntax of `tracing_subscriber::EnvFilter`.
+const LOG_VARIABLE: &str = "SFT_LOG";
+/// Threads for HTTP; the engine has its own.
+const WORKERS: usize = 2;
+/// Connections to the metrics listener and to the control socket at a time.
+const OPERATORS: usize = 16;
+
+/// Runs the server until it is told to stop.
+pub(super) fn serve(options: &Serve) -> Result<(), CliError> {
+    let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let runtime = runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
+    runtime.block_on(run(options))
+}
+
+async fn run(options: &Serve) -> Result<(), CliError> {
+    // Before the engine: an address in use must not cost the kernel's programs a reload.
+    let join = TcpListener::bind(options.http).await.map_err(on(&options.http))?;
+    let scrape = TcpListener::bind(options.metrics).await.map_err(on(&options.metrics))?;
+    let control = bind_control(&options.control)?;
+    let url = options.public_url.clone().unwrap_or_else(|| format!("http://{}", options.http));
+    let (engine, ended) = Engine::start(settings(options, &url)?).await?;
+
+    let requests = Join::new(engine.clone(), &url, options.limits.max_body);
+    let serve_join = Listener::Tcp(join)
+        .serve(options.limits.max_connections, move |request| requests.clone().respond(request));
+    let scraped = engine.clone();
+    let serve_metrics =
+        Listener::Tcp(scrape).serve(OPERATORS, move |request| metrics::respond(scraped.clone(), request));
+    let asked = engine.clone();
+    let serve_control =
+        Listener::Unix(control).serve(OPERATORS, move |request| answer_control(asked.clone(), request));
+
+    tracing::info!(http = %options.http, metrics = %options.metrics, %url, "serving");
+    tokio::select! {
+        () = serve_join => {}
+        () = serve_metrics => {}
+        () = serve_control => {}
+        result = told_to_stop(&engine) => result?,
+        _ = ended => return Err("the engine has ended unexpectedly; its last log lines say why".into()),
+    }
+    engine.stop().await;
+    remove(&options.control);
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn settings(options: &Serve, url: &str) -> Result<engine::Settings, CliError> {
+    let media = if options.media_addr.is_empty() { reachable()? } else { options.media_addr.clone() };
+    let port = options.media_port;
+    let media = media.iter().map(|address| MediaAddress {
+        local: SocketAddr::new(address.local, port),
+        advertised: SocketAddr::new(address.public, port),
+    });
+    Ok(engine::Settings {
+        media: media.collect(),
+        interfaces: options.interface.clone(),
+        mode: options.dataplane,
+        pin_dir: options.pin_dir.clone(),
+        core: core::Config {
+            public_url: url.to_owned(),
+            max_conferences: options.limits.max_conferences,
+            max_legs: options.limits.max_legs,
+            max_conference_legs: options.limits.max_conference_legs,
+            max_messages_per_second: options.limits.max_messages,
+        },
+    })
+}
+
+/// Addresses of this machine that others can reach; loopback if there are none.
+fn reachable() -> Result<Vec<MediaArgument>, CliError> {
+    let interfaces = Interfaces::list()?;
+    let addresses = interfaces.iter().flat_map(|interface| interface.addresses.iter().copied());
+    let mut found: Vec<_> = addresses.filter(|address| is_reachable(*address)).collect();
+    if found.is_empty() {
+        found.push(IpAddr::from([127, 0, 0, 1]));
+    }
+    Ok(found.into_iter().map(|address| MediaArgument { local: address, public: address }).collect())
+}
+
+fn is_reachable(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => !address.is_loopback() && !address.is_link_local(),
+        IpAddr::V6(address) => !address.is_loopback() && !address.is_unicast_link_local(),
+    }
+}
+
+fn on(address: &SocketAddr) -> impl FnOnce(io::Error) -> CliError {
+    move |error| format!("cannot listen on {address}: {error}").into()
+}
+
+/// A socket that only this user can ask. One that a dead server left is replaced.
+fn bind_control(path: &Path) -> Result<UnixListener, CliError> {
+    if UnixStream::connect(path).is_ok() {
+        return Err(
+            format!("a server is running already at {}: use another --control", path.display()).into()
+        );
+    }
+    remove(path);
+    let failed = |error| format!("cannot make the control socket {}: {error}", path.display());
+    let listener = UnixListener::bind(path).map_err(failed)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    Ok(listener)
+}
+
+fn remove(path: &Path) {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!(%error, path = %path.display(), "the control socket stays");
+        }
+        _ => {}
+    }
+}
+
+async fn answer_control(engine: Handle, request: Request<Incoming>) -> Answer {
+    if request.uri().path() != ask::SNAPSHOT {
+        return error_page(StatusCode::NOT_FOUND, "Not found");
+    }
+    match engine.snapshot().await.map(|snapshot| serde_json::to_string(&snapshot)) {
+        Ok(Ok(document)) => json(document),
+        _ => error_page(StatusCode::SERVICE_UNAVAILABLE, "Server stopping"),
+    }
+}
+
+/// SIGINT ends the server now. SIGTERM drains: new conferences are refused, and the server ends with the
+/// last running one, or at the second SIGTERM.
+async fn told_to_stop(engine: &Handle) -> Result<(), CliError> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = interrupt.recv() => return Ok(()),
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("draining: new conferences are refused, the server ends with the last one");
+    engine.drain().await?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        () = engine.empty() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,388 @@
+//! Loading the programs, attaching them, and pinning everything.
+
+use std::{io, net::SocketAddr, os::fd::AsFd, path::PathBuf};
+
+use aya::{
+    Ebpf, EbpfLoader, Pod, VerifierLogLevel,
+    maps::{Array, ArrayOfMaps, DevMap, HashMap, Map, MapData, MapError, PerCpuArray},
+    programs::{ProgramError, RawTracePoint, Xdp, XdpMode, links::FdLink},
+};
+use sft_common::{
+    frame::mapped,
+    maps::{Config, LAYOUT, LocalKey, MAX_REPLICATION, name},
+};
+
+use super::{
+    batch,
+    memory::Shared,
+    pins::{self, PinError},
+};
+use crate::netlink::{Interface, Interfaces, NetlinkError};
+
+/// Map type and sizes of a device map (linux/bpf.h).
+const DEVMAP: (u32, u32, u32) = (14, 4, 8);
+
+/// What the lane is started with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Interfaces to attach to; the first one also sends. None = those that have the media addresses.
+    pub interfaces: Vec<String>,
+    /// Our sockets' addresses, all with the same port.
+    pub media: Vec<SocketAddr>,
+    /// `None` = the default one for this network namespace and port.
+    pub pin_dir: Option<PathBuf>,
+    /// Legs at a time; sizes the maps.
+    pub legs: u32,
+}
+
+/// Why there is no kernel lane.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error("this build has no BPF object")]
+    NoObject,
+    #[error("root is needed, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON")]
+    Privilege,
+    #[error("interface {0} does not exist")]
+    NoInterface(String),
+    #[error("no interface has a media address")]
+    NoAddress,
+    #[error("interface {interface} has no native XDP: {reason}")]
+    NotNative { interface: String, reason: String },
+    #[error("the kernel refused the programs: {0}")]
+    Refused(String),
+    #[error("the BPF object is not what this server expects: {0}")]
+    Object(String),
+    #[error("mapping a BPF array: {0}")]
+    Memory(io::Error),
+    #[error(transparent)]
+    Pins(#[from] PinError),
+    #[error(transparent)]
+    Network(#[from] NetlinkError),
+    #[error("map {map}: {reason}")]
+    Map { map: &'static str, reason: MapError },
+}
+
+/// Sizes of the maps.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sizes {
+    pub(super) legs: u32,
+    pub(super) keys: u32,
+    pub(super) tuples: u32,
+    pub(super) sources: u32,
+    pub(super) conferences: u32,
+    pub(super) slots: u32,
+    pub(super) entries: u32,
+    pub(super) paths: u32,
+}
+
+impl Sizes {
+    /// For so many legs at a time, and a quarter more whose numbers rest after they left.
+    fn for_legs(legs: u32) -> Self {
+        let legs = legs + legs / 4 + 16;
+        Sizes {
+            legs,
+            keys: 2 * legs,
+            tuples: 4 * legs,
+            sources: 3 * legs,
+            conferences: legs,
+            slots: 16 * legs,
+            entries: 64 * legs,
+            paths: 2 * legs,
+        }
+    }
+
+    fn of_maps(self) -> [(&'static str, u32); 15] {
+        [
+            (name::LOCAL, 64),
+            (name::TUPLES, self.tuples),
+            (name::LEGS, self.legs),
+            (name::LEG_CONTROL, self.legs),
+            (name::KEYS, self.keys),
+            (name::SOURCE_IDS, self.sources),
+            (name::SOURCES, self.sources),
+            (name::SOURCE_CONTROL, self.sources),
+            (name::SOURCE_STATE, self.sources),
+            (name::SOURCE_STATS, self.sources),
+            (name::SPEAKERS, self.conferences),
+            (name::ENTRIES, self.entries),
+            (name::PATHS, self.paths),
+            (name::SLOTS, self.slots),
+            (name::ARRIVALS, self.legs),
+        ]
+    }
+}
+
+/// All maps, open.
+pub(super) struct Maps {
+    pub(super) config: Shared<Config>,
+    pub(super) tuples: HashMap<MapData, sft_common::maps::TupleKey, u32>,
+    pub(super) legs: Array<MapData, sft_common::maps::LegRecord>,
+    pub(super) leg_control: Shared<sft_common::maps::LegControl>,
+    pub(super) keys: Array<MapData, sft_common::maps::KeyRecord>,
+    pub(super) source_ids: HashMap<MapData, sft_common::maps::SourceKey, u32>,
+    pub(super) sources: Array<MapData, sft_common::maps::SourceRecord>,
+    pub(super) source_control: Shared<sft_common::maps::SourceControl>,
+    pub(super) source_state: Array<MapData, sft_common::source::LockedSource>,
+    pub(super) source_stats: Shared<sft_common::source::SourceStats>,
+    pub(super) speakers: Shared<sft_common::maps::SpeakerCells>,
+    pub(super) entries: Array<MapData, sft_common::maps::ListEntry>,
+    pub(super) replicators: ArrayOfMaps<MapData, DevMap<MapData>>,
+    pub(super) paths: Array<MapData, sft_common::maps::PathRecord>,
+    pub(super) slots: Array<MapData, sft_common::slot::LockedSlot>,
+    pub(super) arrivals: Shared<sft_common::maps::ArrivalRing>,
+    pub(super) drops: PerCpuArray<MapData, u64>,
+    pub(super) counters: PerCpuArray<MapData, u64>,
+}
+
+/// What loading leaves.
+pub(super) struct Loaded {
+    pub(super) maps: Maps,
+    pub(super) sizes: Sizes,
+    pub(super) directory: PathBuf,
+    /// Interface that sends.
+    pub(super) egress: Interface,
+    /// Keeps the programs loaded.
+    pub(super) _programs: Ebpf,
+}
+
+/// Loads, fills the maps that do not change, pins, and attaches, in this order.
+pub(super) fn load(object: &[u8], settings: &Settings) -> Result<Loaded, LoadError> {
+    let port = settings.media.first().map(SocketAddr::port).ok_or(LoadError::NoAddress)?;
+    let interfaces = choose_interfaces(settings)?;
+    let egress = interfaces.first().cloned().ok_or(LoadError::NoAddress)?;
+    let directory = match &settings.pin_dir {
+        Some(directory) => directory.clone(),
+        None => pins::default_directory(port)?,
+    };
+    let sizes = Sizes::for_legs(settings.legs);
+    let mut programs = create(object, sizes)?;
+    pins::prepare(&directory)?;
+    let result = start(&mut programs, settings, sizes, &interfaces, &directory);
+    match result {
+        Ok(maps) => Ok(Loaded { maps, sizes, directory, egress, _programs: programs }),
+        Err(error) => {
+            // Nothing is attached that could need what is removed here.
+            drop(pins::remove(&directory));
+            Err(error)
+        }
+    }
+}
+
+fn start(
+    programs: &mut Ebpf,
+    settings: &Settings,
+    sizes: Sizes,
+    interfaces: &[Interface],
+    directory: &std::path::Path,
+) -> Result<Maps, LoadError> {
+    let egress = interfaces.first().ok_or(LoadError::NoAddress)?;
+    load_programs(programs)?;
+    for (name, map) in programs.maps() {
+        // Names of the compiler's own sections are none that a file may have.
+        if !name.starts_with('.') {
+            map.pin(directory.join(name)).map_err(|error| LoadError::Refused(error.to_string()))?;
+        }
+    }
+    make_replicators(programs, egress.index)?;
+    let mut maps = open(programs, sizes)?;
+    fill(programs, &mut maps, settings)?;
+    attach(programs, interfaces, directory)?;
+    Ok(maps)
+}
+
+fn choose_interfaces(settings: &Settings) -> Result<Vec<Interface>, LoadError> {
+    let all = Interfaces::list()?;
+    if settings.interfaces.is_empty() {
+        let mut found: Vec<Interface> = Vec::new();
+        for address in &settings.media {
+            if let Some(interface) = all.by_address(address.ip())
+                && !found.contains(interface)
+            {
+                found.push(interface.clone());
+            }
+        }
+        return if found.is_empty() { Err(LoadError::NoAddress) } else { Ok(found) };
+    }
+    let named = settings.interfaces.iter();
+    named.map(|name| all.by_name(name).cloned().ok_or_else(|| LoadError::NoInterface(name.clone()))).collect()
+}
+
+fn create(object: &[u8], sizes: Sizes) -> Result<Ebpf, LoadError> {
+    let mut loader = EbpfLoader::new();
+    for (name, size) in sizes.of_maps() {
+        loader.map_max_entries(name, size);
+    }
+    loader.verifier_log_level(VerifierLogLevel::STATS).load(object).map_err(|error| {
+        if is_denied(&error) { LoadError::Privilege } else { LoadError::Refused(chain(&error)) }
+    })
+}
+
+/// Whether some cause of the error is the kernel's EPERM.
+fn is_denied(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+        {
+            return true;
+        }
+        cause = error.source();
+    }
+    // Not every error of the loader keeps its cause.
+    error.to_string().contains("Operation not permitted")
+}
+
+/// The error with its causes, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+fn load_programs(programs: &mut Ebpf) -> Result<(), LoadError> {
+    let refused = |error: ProgramError| LoadError::Refused(chain(&error));
+    for name in ["sft_ingress", "sft_egress"] {
+        xdp(programs, name)?.load().map_err(refused)?;
+    }
+    tracepoint(programs)?.load().map_err(refused)
+}
+
+fn xdp<'a>(programs: &'a mut Ebpf, name: &str) -> Result<&'a mut Xdp, LoadError> {
+    let program = programs.program_mut(name).and_then(|program| <&mut Xdp>::try_from(program).ok());
+    program.ok_or_else(|| LoadError::Object(format!("no program {name}")))
+}
+
+fn tracepoint(programs: &mut Ebpf) -> Result<&mut RawTracePoint, LoadError> {
+    let program = programs.program_mut("sft_transmitted");
+    let program = program.and_then(|program| <&mut RawTracePoint>::try_from(program).ok());
+    program.ok_or_else(|| LoadError::Object("no program sft_transmitted".into()))
+}
+
+fn attach(
+    programs: &mut Ebpf,
+    interfaces: &[Interface],
+    directory: &std::path::Path,
+) -> Result<(), LoadError> {
+    let refused = |error: &dyn std::error::Error| LoadError::Refused(chain(error));
+    let program = tracepoint(programs)?;
+    let link = program.attach("xdp_devmap_xmit").and_then(|id| program.take_link(id));
+    let link = FdLink::from(link.map_err(|error| refused(&error))?);
+    link.pin(directory.join(pins::link_name("transmitted"))).map_err(|error| refused(&error))?;
+    let program = xdp(programs, "sft_ingress")?;
+    for interface in interfaces {
+        let not_native = |error: ProgramError| LoadError::NotNative {
+            interface: interface.name.clone(),
+            reason: chain(&error),
+        };
+        let id = program.attach(&interface.name, XdpMode::Driver).map_err(not_native)?;
+        let link = program.take_link(id).map_err(|error| refused(&error))?;
+        let link = FdLink::try_from(link).map_err(|error| refused(&error))?;
+        link.pin(directory.join(pins::link_name(&interface.name))).map_err(|error| refused(&error))?;
+    }
+    Ok(())
+}
+
+fn take(programs: &mut Ebpf, name: &'static str) -> Result<Map, LoadError> {
+    programs.take_map(name).ok_or_else(|| LoadError::Object(format!("no map {name}")))
+}
+
+fn shared<T: Pod>(programs: &mut Ebpf, name: &'static str, len: u32) -> Result<Shared<T>, LoadError> {
+    Shared::of(&take(programs, name)?, len as usize)
+}
+
+fn open(programs: &mut Ebpf, sizes: Sizes) -> Result<Maps, LoadError> {
+    macro_rules! typed {
+        ($name:ident) => {
+            take(programs, name::$name)?
+                .try_into()
+                .map_err(|reason| LoadError::Map { map: name::$name, reason })?
+        };
+    }
+    Ok(Maps {
+        config: shared(programs, name::CONFIG, 1)?,
+        tuples: typed!(TUPLES),
+        legs: typed!(LEGS),
+        leg_control: shared(programs, name::LEG_CONTROL, sizes.legs)?,
+        keys: typed!(KEYS),
+        source_ids: typed!(SOURCE_IDS),
+        sources: typed!(SOURCES),
+        source_control: shared(programs, name::SOURCE_CONTROL, sizes.sources)?,
+        source_state: typed!(SOURCE_STATE),
+        source_stats: shared(programs, name::SOURCE_STATS, sizes.sources)?,
+        speakers: shared(programs, name::SPEAKERS, sizes.conferences)?,
+        entries: typed!(ENTRIES),
+        replicators: typed!(REPLICATORS),
+        paths: typed!(PATHS),
+        slots: typed!(SLOTS),
+        arrivals: shared(programs, name::ARRIVALS, sizes.legs)?,
+        drops: typed!(DROPS),
+        counters: typed!(COUNTERS),
+    })
+}
+
+/// One device map for each number of copies. They go into their map in one call: the kernel waits for running
+/// programs after each call that changes a map of maps, and one wait is enough.
+fn make_replicators(programs: &mut Ebpf, egress: u32) -> Result<(), LoadError> {
+    let failed = |reason| LoadError::Map { map: name::REPLICATORS, reason };
+    let refused = |error: &dyn std::error::Error| LoadError::Refused(chain(error));
+    let program = xdp(programs, "sft_egress")?.fd().map_err(|error| refused(&error))?;
+    let program = program.try_clone().map_err(LoadError::Memory)?;
+    let (mut numbers, mut replicators) = (Vec::new(), Vec::new());
+    for copies in 1..=MAX_REPLICATION as u32 {
+        let (kind, key, value) = DEVMAP;
+        let map = aya_obj::Map::new_from_params(kind, key, value, copies, 0);
+        let data = MapData::create(map, "replicator", None).map_err(failed)?;
+        let descriptor = data.fd().as_fd().try_clone_to_owned().map_err(LoadError::Memory)?;
+        let mut replicator = DevMap::try_from(Map::DevMap(data)).map_err(failed)?;
+        for copy in 0..copies {
+            replicator.set(copy, egress, Some(&program), 0).map_err(|error| refused(&error))?;
+        }
+        numbers.push(copies);
+        replicators.push(descriptor);
+    }
+    let Some(Map::ArrayOfMaps(outer)) = programs.map(name::REPLICATORS) else {
+        return Err(LoadError::Object(format!("no map {}", name::REPLICATORS)));
+    };
+    batch::update(outer.fd().as_fd(), &numbers, &replicators).map_err(LoadError::Memory)
+}
+
+/// Our addresses and the configuration. The lease is not open yet: nothing is forwarded.
+fn fill(programs: &mut Ebpf, maps: &mut Maps, settings: &Settings) -> Result<(), LoadError> {
+    let failed = |map| move |reason| LoadError::Map { map, reason };
+    let mut local: HashMap<MapData, LocalKey, u32> =
+        take(programs, name::LOCAL)?.try_into().map_err(failed(name::LOCAL))?;
+    for address in &settings.media {
+        local.insert(local_key(*address), 1, 0).map_err(failed(name::LOCAL))?;
+    }
+    let port = settings.media.first().map_or(0, SocketAddr::port);
+    maps.config.write(
+        0,
+        Config {
+            lease_until: 0,
+            one: 1,
+            media_port: u16::from_ne_bytes(port.to_be_bytes()).into(),
+            layout: LAYOUT,
+            pid: std::process::id(),
+            pad: 0,
+        },
+    );
+    Ok(())
+}
+
+fn local_key(address: SocketAddr) -> LocalKey {
+    LocalKey { address: octets(address), port: address.port().to_be_bytes(), pad: [0; 2] }
+}
+
+/// An address as the maps hold it.
+pub(super) fn octets(address: SocketAddr) -> [u8; 16] {
+    match address.ip() {
+        std::net::IpAddr::V4(address) => mapped(address.octets()),
+        std::net::IpAddr::V6(address) => address.octets(),
+    }
+}

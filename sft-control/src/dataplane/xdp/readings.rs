@@ -1,0 +1,220 @@
+//! Reading back what the programs keep.
+
+use std::sync::atomic::Ordering;
+
+use sft_common::{
+    drops::DropReason,
+    maps::{ARRIVALS, AUDIO_SLOTS, Counter, Kind},
+    slot::SlotState,
+    source::SourceState,
+    speaker,
+};
+
+use super::{KernelLane, tables::LOCKED};
+use crate::{
+    core::table::{ConferenceId, LegId, Speaker, Speakers},
+    dataplane::{Arrival, ConferenceState, Counters, SlotReading, SourceReading},
+};
+
+/// How far behind the last arrival a newer one is looked for.
+const LOOK_AHEAD: u16 = 512;
+
+impl KernelLane {
+    pub(super) fn read_speakers(&self, conference: ConferenceId) -> Speakers {
+        let mut speakers = Speakers::default();
+        let Some(found) = self.conferences.get(&conference) else { return speakers };
+        for (cell, speaker) in speakers.iter_mut().enumerate().skip(1) {
+            let value = self.maps.speakers.word(found.number, cell).load(Ordering::SeqCst);
+            let leg = speaker::holder_source(value).and_then(|number| self.by_number.get(&number));
+            *speaker = leg.map(|leg| Speaker { leg: *leg, run: speaker::run(value) });
+        }
+        speakers
+    }
+
+    pub(super) fn exchange_speaker(
+        &self,
+        conference: ConferenceId,
+        slot: u8,
+        holder: Option<Speaker>,
+        next: Option<LegId>,
+    ) -> Option<()> {
+        let found = self.conferences.get(&conference)?;
+        let cell = usize::from(slot);
+        if !(1..AUDIO_SLOTS).contains(&cell) {
+            return None;
+        }
+        let word = self.maps.speakers.word(found.number, cell);
+        let value = word.load(Ordering::SeqCst);
+        let held = speaker::holder_source(value).and_then(|number| self.by_number.get(&number));
+        if held.map(|leg| Speaker { leg: *leg, run: speaker::run(value) }) != holder {
+            return None;
+        }
+        let to = match next {
+            None => speaker::freed(value),
+            Some(leg) => speaker::claimed(value, self.audio_source(conference, leg)?),
+        };
+        word.compare_exchange(value, to, Ordering::SeqCst, Ordering::SeqCst).ok().map(drop)
+    }
+
+    fn audio_source(&self, conference: ConferenceId, leg: LegId) -> Option<u32> {
+        let keys = &self.conferences.get(&conference)?.sources;
+        let mut sources =
+            keys.iter().filter(|(holder, _)| *holder == leg).filter_map(|key| self.sources.get(key));
+        sources.find(|source| source.kind == Kind::Audio).map(|source| source.number)
+    }
+
+    pub(super) fn read_sources(&self, conference: ConferenceId) -> Vec<SourceReading> {
+        let keys = self.conferences.get(&conference).into_iter().flat_map(|found| &found.sources);
+        let reading = |key: &(LegId, u32)| {
+            let number = self.sources.get(key)?.number;
+            Some(SourceReading { leg: key.0, ssrc: key.1, stats: self.maps.source_stats.read(number) })
+        };
+        keys.filter_map(reading).collect()
+    }
+
+    pub(super) fn read_slots(&self, conference: ConferenceId) -> Vec<SlotReading> {
+        let slots = self.slot_states(conference).into_iter();
+        slots
+            .map(|(receiver, state)| SlotReading {
+                receiver,
+                ssrc: state.ssrc,
+                run: (state.run >> 32) as u32,
+                packets: state.packets,
+                bytes: state.bytes,
+                dropped: state.dropped(),
+            })
+            .collect()
+    }
+
+    fn slot_states(&self, conference: ConferenceId) -> Vec<(LegId, SlotState)> {
+        let receivers = self.conferences.get(&conference).into_iter().flat_map(|found| &found.receivers);
+        let mut states = Vec::new();
+        for receiver in receivers {
+            let Some((first, len)) = self.legs.get(&receiver.leg).and_then(|leg| leg.slots) else { continue };
+            for number in first..first + len {
+                if let Ok(slot) = self.maps.slots.get(&number, LOCKED) {
+                    states.push((receiver.leg, slot.state));
+                }
+            }
+        }
+        states
+    }
+
+    fn source_states(&self, conference: ConferenceId) -> Vec<(LegId, u32, SourceState)> {
+        let keys = self.conferences.get(&conference).into_iter().flat_map(|found| &found.sources);
+        let state = |key: &(LegId, u32)| {
+            let source = self.maps.source_state.get(&self.sources.get(key)?.number, LOCKED).ok()?;
+            Some((key.0, key.1, source.state))
+        };
+        keys.filter_map(state).collect()
+    }
+
+    pub(super) fn read_arrivals(&mut self, leg: LegId, into: &mut Vec<Arrival>) {
+        let Some(state) = self.legs.get_mut(&leg) else { return };
+        let (maps, number) = (&self.maps, state.number);
+        let cell = |sequence: u16| {
+            let value = maps.arrivals.word(number, usize::from(sequence) % ARRIVALS).load(Ordering::Relaxed);
+            let micros = value & 0xffff_ffff_ffff;
+            (value != 0 && (value >> 48) as u16 == sequence).then_some(Arrival { sequence, micros })
+        };
+        let last = match state.last_arrival {
+            Some(last) => last,
+            None => {
+                let all = (0..ARRIVALS).filter_map(|place| {
+                    let value = maps.arrivals.word(number, place).load(Ordering::Relaxed);
+                    (value != 0).then_some((value & 0xffff_ffff_ffff, (value >> 48) as u16))
+                });
+                let Some((_, first)) = all.min() else { return };
+                first.wrapping_sub(1)
+            }
+        };
+        let found = (1..=LOOK_AHEAD).filter_map(|step| cell(last.wrapping_add(step)));
+        let before = into.len();
+        into.extend(found);
+        if into.len() > before {
+            state.last_arrival = into.last().map(|arrival| arrival.sequence);
+        }
+    }
+
+    pub(super) fn read_counters(&self) -> Counters {
+        let sum = |map: &aya::maps::PerCpuArray<aya::maps::MapData, u64>, index: u32| {
+            map.get(&index, 0).map_or(0, |values| values.iter().sum())
+        };
+        let counter = |counter: Counter| sum(&self.maps.counters, counter as u32);
+        Counters {
+            audio_copies: counter(Counter::AudioCopies),
+            video_copies: counter(Counter::VideoCopies),
+            audio_bytes: counter(Counter::AudioBytes),
+            video_bytes: counter(Counter::VideoBytes),
+            rtp_received: counter(Counter::RtpReceived),
+            rtp_passed: counter(Counter::RtpPassed),
+            drops: DropReason::ALL
+                .iter()
+                .map(|reason| (*reason, sum(&self.maps.drops, *reason as u32)))
+                .collect(),
+        }
+    }
+
+    /// Stops a conference and takes its exact state.
+    pub(super) fn hand_over(&mut self, conference: ConferenceId) -> Option<ConferenceState> {
+        self.passing.insert(conference);
+        let legs = self.legs.iter().filter(|(_, leg)| leg.conference == conference);
+        let legs: Vec<LegId> = legs.map(|(leg, _)| *leg).collect();
+        for leg in legs {
+            self.set_passing(leg);
+        }
+        let found = self.conferences.get(&conference)?;
+        let number = found.number;
+        self.wait_for_copies();
+        let mut speakers = [(0, None); AUDIO_SLOTS];
+        for (cell, speaker) in speakers.iter_mut().enumerate() {
+            let value = self.maps.speakers.word(number, cell).load(Ordering::SeqCst);
+            let holder = speaker::holder_source(value).and_then(|number| self.by_number.get(&number));
+            *speaker = (speaker::run(value), holder.copied());
+        }
+        let slots = self.slot_states(conference).into_iter();
+        let state = ConferenceState {
+            sources: self.source_states(conference),
+            slots: slots.map(|(leg, state)| (leg, state.ssrc, state)).collect(),
+            speakers,
+        };
+        self.drop_sources(conference, |_| true);
+        Some(state)
+    }
+
+    /// Returns when every program that ran before has ended: replacing a map in a map waits for that.
+    fn wait_for_copies(&mut self) {
+        if let Ok(replicator) = self.maps.replicators.get(&1, 0)
+            && let Err(error) = self.maps.replicators.set(1, &replicator, 0)
+        {
+            tracing::warn!(%error, "copies on their way were not waited for");
+        }
+    }
+
+    pub(super) fn take_over(&mut self, conference: ConferenceId, state: &ConferenceState) {
+        for (leg, ssrc, source) in &state.sources {
+            if let Some(number) = self.sources.get(&(*leg, *ssrc)).map(|known| known.number) {
+                // A place that exists; the kernel has no reason to refuse.
+                let _ = self.write_source(number, *source);
+            }
+        }
+        for (leg, ssrc, slot) in &state.slots {
+            let found = self.conferences.get(&conference).into_iter().flat_map(|found| &found.receivers);
+            let receiver = found.into_iter().find(|receiver| receiver.leg == *leg);
+            let place = receiver.and_then(|receiver| {
+                let mut starts = receiver.audio.iter().chain(&receiver.video);
+                starts.position(|start| start.ssrc == *ssrc)
+            });
+            let first = self.legs.get(leg).and_then(|leg| leg.slots).map(|(first, _)| first);
+            if let (Some(place), Some(first)) = (place, first) {
+                let _ = self.write_slot(first + place as u32, *slot);
+            }
+        }
+        let Some(number) = self.conferences.get(&conference).map(|found| found.number) else { return };
+        for (cell, (run, leg)) in state.speakers.into_iter().enumerate() {
+            let source = leg.and_then(|leg| self.audio_source(conference, leg));
+            let value = u64::from(run) << 32 | source.map_or(0, |source| u64::from(source) + 1);
+            self.maps.speakers.word(number, cell).store(value, Ordering::SeqCst);
+        }
+    }
+}

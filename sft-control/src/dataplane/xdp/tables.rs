@@ -1,0 +1,226 @@
+//! Publishing tables: records first, then the one word that refers to them.
+
+use std::sync::atomic::Ordering;
+
+use sft_common::{
+    maps::{
+        AUDIO_SLOTS, Kind, ListEntry, MAX_REPLICATION, SourceControl, SourceKey, SourceRecord, bpf_spin_lock,
+    },
+    slot::{LockedSlot, SlotState},
+    source::{LockedSource, SourceState, SourceStats},
+    speaker,
+};
+
+use super::{Conference, KernelLane, LaneError, Source, kernel};
+use crate::{
+    core::table::{self, ConferenceId, ConferenceTable, LegId, Receiver},
+    dataplane::compile::{self, Place},
+};
+
+/// Words of `SourceControl`.
+const LIST: usize = 0;
+const RESERVED: usize = 1;
+/// `BPF_F_LOCK`: the kernel takes the record's lock for the copy.
+pub(super) const LOCKED: u64 = 4;
+
+impl KernelLane {
+    pub(super) fn take_table(&mut self, table: &ConferenceTable) -> Result<(), LaneError> {
+        let conference = table.conference;
+        check(table)?;
+        self.conference(conference)?;
+        self.drop_sources(conference, |(leg, ssrc)| {
+            !table.sources.iter().any(|kept| kept.leg == *leg && kept.ssrc == *ssrc)
+        });
+        for receiver in &table.receivers {
+            self.make_slots(receiver)?;
+        }
+        if let Some(found) = self.conferences.get_mut(&conference) {
+            found.receivers.clone_from(&table.receivers);
+        }
+        for source in &table.sources {
+            self.take_source(table, source)?;
+        }
+        Ok(())
+    }
+
+    /// The number of a conference.
+    fn conference(&mut self, conference: ConferenceId) -> Result<u32, LaneError> {
+        if let Some(found) = self.conferences.get(&conference) {
+            return Ok(found.number);
+        }
+        let number = self.numbers.conferences.take(1)?;
+        // Runs of a cell go on growing from conference to conference.
+        for cell in 0..AUDIO_SLOTS {
+            let word = self.maps.speakers.word(number, cell);
+            word.store(speaker::freed(word.load(Ordering::SeqCst)), Ordering::SeqCst);
+        }
+        let found = Conference { number, receivers: Vec::new(), sources: Vec::new() };
+        self.conferences.insert(conference, found);
+        Ok(number)
+    }
+
+    /// A leg's slots are made once and live as long as it does.
+    fn make_slots(&mut self, receiver: &Receiver) -> Result<(), LaneError> {
+        if self.leg(receiver.leg)?.slots.is_some() {
+            return Ok(());
+        }
+        let len = (receiver.audio.len() + receiver.video.len()) as u32;
+        let first = self.numbers.slots.take(len)?;
+        for (number, start) in (first..).zip(receiver.audio.iter().chain(&receiver.video)) {
+            let state = SlotState::starting(start.ssrc, start.index, start.timestamp);
+            self.write_slot(number, state)?;
+        }
+        if let Some(leg) = self.legs.get_mut(&receiver.leg) {
+            leg.slots = Some((first, len));
+        }
+        Ok(())
+    }
+
+    pub(super) fn write_slot(&mut self, number: u32, state: SlotState) -> Result<(), LaneError> {
+        let record = LockedSlot { lock: bpf_spin_lock::default(), pad: 0, state };
+        self.maps.slots.set(number, record, LOCKED).map_err(|error| kernel("writing a slot", error))
+    }
+
+    pub(super) fn write_source(&mut self, number: u32, state: SourceState) -> Result<(), LaneError> {
+        let record = LockedSource { lock: bpf_spin_lock::default(), pad: 0, state };
+        self.maps.source_state.set(number, record, LOCKED).map_err(|error| kernel("writing a source", error))
+    }
+
+    fn take_source(&mut self, table: &ConferenceTable, source: &table::Source) -> Result<(), LaneError> {
+        let key = (source.leg, source.ssrc);
+        let is_new = !self.sources.contains_key(&key);
+        if is_new {
+            self.add_source(table.conference, source)?;
+        }
+        let entries = self.compile(table, source);
+        self.switch_list(key, entries)?;
+        let reserved = compile::reserved_slot(source.media);
+        if let Some(known) = self.sources.get_mut(&key)
+            && known.reserved_slot != reserved
+        {
+            known.reserved_slot = reserved;
+            self.maps.source_control.store(known.number, RESERVED, reserved);
+        }
+        if is_new { self.admit(key) } else { Ok(()) }
+    }
+
+    fn compile(&self, table: &ConferenceTable, source: &table::Source) -> Vec<ListEntry> {
+        compile::entries(source, |leg| {
+            let receiver = table.receivers.iter().find(|receiver| receiver.leg == leg)?;
+            let state = self.legs.get(&leg)?;
+            Some(Place { receiver, leg: state.number, first_slot: state.slots?.0 })
+        })
+    }
+
+    /// Everything of a source but its list and its entry in `SOURCE_IDS`.
+    fn add_source(&mut self, conference: ConferenceId, source: &table::Source) -> Result<(), LaneError> {
+        let leg = self.leg(source.leg)?.number;
+        let speakers = self.conference(conference)?;
+        let number = self.numbers.sources.take(1)?;
+        let kind = source.media.kind();
+        let record = SourceRecord {
+            leg,
+            ssrc: source.ssrc,
+            csrc: source.csrc,
+            kind: kind as u32,
+            conference: speakers,
+            pad: 0,
+        };
+        self.maps.sources.set(number, record, 0).map_err(|error| kernel("writing a source", error))?;
+        let key = (source.leg, source.ssrc);
+        let learned = self.learned.remove(&key).map(SourceState::starting_at);
+        let state = self.parked.remove(&key).or(learned).unwrap_or_default();
+        self.write_source(number, state)?;
+        self.maps.source_stats.write(number, SourceStats::default());
+        self.maps.source_control.write(number, SourceControl::default());
+        let added = Source { number, kind, entries: Vec::new(), first_entry: 0, reserved_slot: 0 };
+        self.sources.insert((source.leg, source.ssrc), added);
+        self.by_number.insert(number, source.leg);
+        if let Some(found) = self.conferences.get_mut(&conference) {
+            found.sources.push((source.leg, source.ssrc));
+        }
+        Ok(())
+    }
+
+    /// From now on packets of the source find it.
+    fn admit(&mut self, (leg, ssrc): (LegId, u32)) -> Result<(), LaneError> {
+        let Some(source) = self.sources.get(&(leg, ssrc)) else { return Ok(()) };
+        let key = SourceKey { leg: self.leg(leg)?.number, ssrc };
+        let inserted = self.maps.source_ids.insert(key, source.number, 0);
+        inserted.map_err(|error| kernel("writing a source", error))
+    }
+
+    /// Writes a new list and refers to it; the old one rests.
+    fn switch_list(&mut self, key: (LegId, u32), entries: Vec<ListEntry>) -> Result<(), LaneError> {
+        let Some(source) = self.sources.get_mut(&key) else { return Ok(()) };
+        if source.entries == entries {
+            return Ok(());
+        }
+        let len = entries.len() as u32;
+        let first = self.numbers.entries.take(len)?;
+        for (place, entry) in (first..).zip(&entries) {
+            self.maps.entries.set(place, *entry, 0).map_err(|error| kernel("writing a list", error))?;
+        }
+        let word = if len == 0 { 0 } else { u64::from(first) << 32 | u64::from(len) };
+        self.maps.source_control.store(source.number, LIST, word);
+        self.numbers.entries.give_back(source.first_entry, source.entries.len() as u32);
+        source.first_entry = first;
+        source.entries = entries;
+        Ok(())
+    }
+
+    /// Forgets sources of a conference, and frees the audio slots they hold.
+    pub(super) fn drop_sources(&mut self, conference: ConferenceId, which: impl Fn(&(LegId, u32)) -> bool) {
+        let Some(found) = self.conferences.get_mut(&conference) else { return };
+        let cells = found.number;
+        let gone: Vec<(LegId, u32)> = found.sources.extract_if(.., |key| which(key)).collect();
+        for key in gone {
+            let Some(source) = self.sources.remove(&key) else { continue };
+            if let Some(leg) = self.legs.get(&key.0) {
+                // It is there: nobody else removes.
+                let _ = self.maps.source_ids.remove(&SourceKey { leg: leg.number, ssrc: key.1 });
+            }
+            self.maps.source_control.store(source.number, LIST, 0);
+            // Should it come back, what has been let in must not come in again.
+            if let Ok(record) = self.maps.source_state.get(&source.number, LOCKED) {
+                self.parked.insert(key, record.state);
+            }
+            self.by_number.remove(&source.number);
+            if source.kind == Kind::Audio {
+                self.release_speaker(cells, source.number);
+            }
+            self.numbers.entries.give_back(source.first_entry, source.entries.len() as u32);
+            self.numbers.sources.give_back(source.number, 1);
+        }
+    }
+
+    fn release_speaker(&self, conference: u32, source: u32) {
+        for cell in 1..AUDIO_SLOTS {
+            let word = self.maps.speakers.word(conference, cell);
+            let value = word.load(Ordering::SeqCst);
+            if speaker::holder_source(value) == Some(source) {
+                // Only the holder's own packets could claim it again, and they do not find it any more.
+                let _ =
+                    word.compare_exchange(value, speaker::freed(value), Ordering::SeqCst, Ordering::SeqCst);
+            }
+        }
+    }
+
+    pub(super) fn drop_conference(&mut self, conference: ConferenceId) {
+        self.drop_sources(conference, |_| true);
+        self.passing.remove(&conference);
+        if let Some(found) = self.conferences.remove(&conference) {
+            self.numbers.conferences.give_back(found.number, 1);
+        }
+    }
+}
+
+/// What the programs cannot do.
+fn check(table: &ConferenceTable) -> Result<(), LaneError> {
+    let largest = table.sources.iter().map(|source| source.subscribers.len()).max().unwrap_or(0);
+    if largest > MAX_REPLICATION {
+        let reason = format!("{largest} receivers of one source, the kernel lane reaches {MAX_REPLICATION}");
+        return Err(LaneError::NotCarried { conference: table.conference, reason });
+    }
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! Carrying out what the core commands.
+
+use rand::Rng;
+
+use super::{Engine, Time, peer::Peer};
+use crate::{
+    core::{
+        Input, Output,
+        table::{ConferenceId, ConferenceTable, LegId},
+    },
+    dataplane::user::Outbox,
+    rtcp,
+    sdp::{self, OfferSpec},
+    transport::Transport,
+};
+
+impl Engine {
+    pub(super) fn carry_out(&mut self, output: Output, time: Time) {
+        match output {
+            Output::Reply { id, reply } => {
+                if let Some(waiting) = self.waiting.remove(&id) {
+                    // The HTTP client may have gone.
+                    drop(waiting.send(reply));
+                }
+            }
+            Output::Open { leg, conference, offer } => self.open(leg, conference, offer, time),
+            Output::Start { leg, answer } => {
+                if let Some(peer) = self.peers.get_mut(&leg) {
+                    peer.media_ssrc = answer.audio_ssrc.unwrap_or(0);
+                    peer.transport.start(&answer, time.instant);
+                    self.drive(leg, time);
+                }
+            }
+            Output::Send { leg, message } => self.send(leg, &message, time),
+            Output::Close { leg } => self.close(leg, time),
+            Output::Publish(table) => self.publish(&table),
+            Output::Forget(conference) => self.lanes.remove_conference(conference),
+            Output::RequestKeyframe { leg, ssrc } => self.request_keyframe(leg, ssrc),
+            Output::CountDrop(reason) => self.count_drop(reason),
+            Output::ReplaceSpeaker { conference, slot, holder, next } => {
+                self.lanes.replace_speaker(conference, slot, holder, next);
+            }
+        }
+    }
+
+    fn open(&mut self, leg: LegId, conference: ConferenceId, offer: OfferSpec, time: Time) {
+        let (transport, parameters) = Transport::new(leg, &self.identity, &self.settings.media, time.instant);
+        self.demux.register(leg, &parameters.ufrag);
+        let sdp = sdp::offer(&offer, &parameters, rand::rng().random::<u32>().into());
+        let runs = vec![0; offer.video_slots.len()];
+        let peer = Peer {
+            leg,
+            conference,
+            transport,
+            offer,
+            validated: Vec::new(),
+            selected: None,
+            media_ssrc: 0,
+            media: None,
+            runs,
+        };
+        self.peers.insert(leg, peer);
+        self.inputs.push_back(Input::OfferReady { leg, sdp });
+        self.drive(leg, time);
+    }
+
+    fn send(&mut self, leg: LegId, message: &str, time: Time) {
+        let Some(peer) = self.peers.get_mut(&leg) else { return };
+        if let Err(error) = peer.transport.send(message) {
+            return self.fail(leg, error.to_string());
+        }
+        self.drive(leg, time);
+    }
+
+    /// Says goodbye to the client, and forgets the leg everywhere.
+    pub(super) fn close(&mut self, leg: LegId, time: Time) {
+        if let Some(peer) = self.peers.get_mut(&leg) {
+            peer.transport.close(time.instant);
+            self.drive(leg, time);
+        }
+        self.peers.remove(&leg);
+        self.timers.remove(leg);
+        self.demux.forget(leg);
+        self.lanes.remove_leg(leg);
+    }
+
+    /// A table that no lane can carry fails with the leg that joined last.
+    fn publish(&mut self, table: &ConferenceTable) {
+        if let Err(error) = self.lanes.publish(table) {
+            tracing::warn!(conference = table.conference.0, %error, "table not published");
+            if let Some(last) = table.receivers.last() {
+                self.fail(last.leg, error.to_string());
+            }
+        }
+    }
+
+    fn request_keyframe(&mut self, leg: LegId, ssrc: u32) {
+        let Some(peer) = self.peers.get_mut(&leg) else { return };
+        let request = rtcp::keyframe_request(peer.offer.local_video_ssrc, ssrc);
+        if let Some((tuple, datagram)) = request.and_then(|request| peer.seal_rtcp(&request)) {
+            self.outgoing.push(tuple, &datagram);
+        }
+    }
+}

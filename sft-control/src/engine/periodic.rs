@@ -1,0 +1,183 @@
+//! What happens by the clock: feedback to senders, reports, readings of the lanes for the core, the lease.
+
+use std::time::{Duration, Instant};
+
+use super::{Engine, Time, transports::LEARNING};
+use crate::{
+    core::{
+        Input,
+        event::AudioLevel,
+        table::{ConferenceId, ConferenceTable, LegId, Media},
+    },
+    dataplane::{SourceReading, user::Outbox},
+};
+
+/// Between two transport-wide feedback packets of a leg (sft-protocol.md 10.4).
+const FEEDBACK: Duration = Duration::from_millis(64);
+/// Between two readings of levels, slots and idle layers.
+const READINGS: Duration = Duration::from_millis(100);
+/// Between two receiver reports of a leg, and between two renewals of the lease.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// When each of them is due.
+pub(super) struct Schedule {
+    feedback: Instant,
+    readings: Instant,
+    second: Instant,
+}
+
+impl Schedule {
+    pub(super) fn starting(now: Instant) -> Self {
+        Schedule { feedback: now, readings: now, second: now }
+    }
+
+    pub(super) fn next(&self) -> Instant {
+        self.feedback.min(self.readings).min(self.second)
+    }
+}
+
+/// `true` once per period; after a pause the missed ones are not made up for.
+fn is_due(at: &mut Instant, period: Duration, now: Instant) -> bool {
+    let due = now >= *at;
+    if due {
+        *at = (*at + period).max(now);
+    }
+    due
+}
+
+impl Engine {
+    pub(super) fn run_schedule(&mut self, time: Time) {
+        if is_due(&mut self.schedule.feedback, FEEDBACK, time.instant) {
+            self.send_feedback();
+        }
+        if is_due(&mut self.schedule.readings, READINGS, time.instant) {
+            self.read_lanes(time);
+        }
+        if is_due(&mut self.schedule.second, SECOND, time.instant) {
+            self.renew(time);
+            self.send_reports(time);
+        }
+    }
+
+    /// Transport-wide feedback: what makes a sender's bitrate rise.
+    fn send_feedback(&mut self) {
+        for peer in self.peers.values_mut() {
+            let Some(media) = peer.media.as_mut() else { continue };
+            self.lanes.take_arrivals(peer.leg, &mut media.rtcp.arrivals);
+            if media.rtcp.arrivals.is_empty() {
+                continue;
+            }
+            let media_ssrc = peer.media_ssrc;
+            let packets = media.rtcp.feedback.packets(media_ssrc, &media.rtcp.arrivals);
+            media.rtcp.arrivals.clear();
+            for packet in packets {
+                if let Some((tuple, datagram)) = peer.seal_rtcp(&packet) {
+                    self.outgoing.push(tuple, &datagram);
+                }
+            }
+        }
+    }
+
+    /// The kernel forwards nothing more when the lease is not renewed; routes and neighbours may have
+    /// changed without notice.
+    fn renew(&mut self, time: Time) {
+        let changed = self.network.changed();
+        if let Some(kernel) = self.lanes.kernel_mut() {
+            kernel.renew_lease(time.monotonic_ns);
+            kernel.refresh_paths(changed);
+        }
+        for peer in self.peers.values() {
+            if peer.wants_learning() {
+                self.lanes.allow_learning(peer.leg, LEARNING);
+            }
+        }
+    }
+
+    fn send_reports(&mut self, time: Time) {
+        let conferences: Vec<ConferenceId> = self.lanes.conferences().collect();
+        for conference in conferences {
+            for (leg, readings) in by_leg(self.lanes.sources(conference)) {
+                let Some(peer) = self.peers.get_mut(&leg) else { continue };
+                let Some(media) = peer.media.as_mut() else { continue };
+                let Some(report) = media.rtcp.reporter.report(&readings, time.instant) else { continue };
+                if let Some((tuple, datagram)) = peer.seal_rtcp(&report) {
+                    self.outgoing.push(tuple, &datagram);
+                }
+            }
+        }
+    }
+
+    fn read_lanes(&mut self, time: Time) {
+        let conferences: Vec<ConferenceId> = self.lanes.conferences().collect();
+        for conference in conferences {
+            let readings = self.lanes.sources(conference);
+            if let Some(table) = self.lanes.table(conference) {
+                let (levels, layers) = read_sources(table, &readings, time.monotonic_ns);
+                let speakers = self.lanes.speakers(conference);
+                self.inputs.push_back(Input::AudioReading { conference, speakers, levels });
+                self.inputs.extend(layers);
+            }
+            self.read_slots(conference);
+        }
+    }
+
+    /// Tells the core which slots have reached a new run: a pending switch is done.
+    fn read_slots(&mut self, conference: ConferenceId) {
+        for reading in self.lanes.slots(conference) {
+            let Some(peer) = self.peers.get_mut(&reading.receiver) else { continue };
+            let Some(slot) = peer.video_slot(reading.ssrc) else { continue };
+            let Some(known) = peer.runs.get_mut(slot as usize) else { continue };
+            if *known != reading.run {
+                *known = reading.run;
+                let (receiver, run) = (reading.receiver, reading.run);
+                self.inputs.push_back(Input::SlotReached { receiver, slot, run });
+            }
+        }
+    }
+}
+
+fn by_leg(readings: Vec<SourceReading>) -> Vec<(LegId, Vec<SourceReading>)> {
+    let mut readings = readings;
+    readings.sort_by_key(|reading| reading.leg);
+    readings.chunk_by(|a, b| a.leg == b.leg).map(|legs| (legs[0].leg, legs.to_vec())).collect()
+}
+
+/// Levels of the audio sources, and how long each video layer has been silent.
+fn read_sources(
+    table: &ConferenceTable,
+    readings: &[SourceReading],
+    now_ns: u64,
+) -> (Vec<AudioLevel>, Vec<Input>) {
+    let (mut levels, mut layers) = (Vec::new(), Vec::new());
+    for source in &table.sources {
+        let Some(reading) =
+            readings.iter().find(|reading| reading.leg == source.leg && reading.ssrc == source.ssrc)
+        else {
+            continue;
+        };
+        let leg = source.leg;
+        let idle = Duration::from_nanos(now_ns.saturating_sub(reading.stats.last_arrival_ns));
+        match source.media {
+            Media::Audio { .. } => {
+                levels.push(AudioLevel { leg, level: reading.stats.level.min(127) as u8, idle });
+            }
+            Media::Video { layer } => layers.push(Input::LayerReading { leg, layer, idle }),
+        }
+    }
+    (levels, layers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_late_tick_is_not_made_up_for() {
+        let start = Instant::now();
+        let mut at = start;
+        assert!(is_due(&mut at, SECOND, start));
+        assert!(!is_due(&mut at, SECOND, start + Duration::from_millis(999)));
+        assert!(is_due(&mut at, SECOND, start + Duration::from_secs(5)));
+        assert!(!is_due(&mut at, SECOND, start + Duration::from_millis(4999)));
+    }
+}

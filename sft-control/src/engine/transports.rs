@@ -1,0 +1,109 @@
+//! What transports report, and what they want sent.
+
+use super::{
+    Engine, Time,
+    peer::{Media, Rtcp},
+};
+use crate::{
+    core::{Input, table::LegId},
+    dataplane::{LaneError, Tuple, learning::Learner, user::Outbox},
+    rtcp::{Feedback, Reporter},
+    srtp::{RtcpReceiver, RtcpSender},
+    transport::{TransportEvent, TransportKeys},
+};
+
+/// Packets of unknown SSRCs that may reach us at a time while a leg's layers are not learned.
+pub(super) const LEARNING: u32 = 64;
+
+impl Engine {
+    /// Carries out everything a transport wants, after each call into it.
+    pub(super) fn drive(&mut self, leg: LegId, time: Time) {
+        let mut events = std::mem::take(&mut self.events);
+        if let Some(peer) = self.peers.get_mut(&leg) {
+            peer.transport.poll(&mut events);
+        }
+        for event in events.drain(..) {
+            self.take_event(leg, event, time);
+        }
+        self.events = events;
+    }
+
+    fn take_event(&mut self, leg: LegId, event: TransportEvent, time: Time) {
+        match event {
+            TransportEvent::Transmit { local, remote, data } => {
+                self.demux.note_sent(leg, &data, time.instant);
+                self.outgoing.push(Tuple { local, remote }, &data);
+            }
+            TransportEvent::Keys(keys) => {
+                let result = self.install(leg, &keys);
+                self.fail_on_error(leg, result);
+            }
+            TransportEvent::Validated(tuple) => self.validate(leg, tuple),
+            TransportEvent::Selected(tuple) => self.select(leg, tuple),
+            TransportEvent::ChannelOpen => self.inputs.push_back(Input::ChannelOpen { leg }),
+            TransportEvent::ChannelMessage(data) => {
+                self.inputs.push_back(Input::ChannelMessage { leg, data });
+            }
+            TransportEvent::ChannelClosed => self.inputs.push_back(Input::ChannelClosed { leg }),
+            TransportEvent::Failed(reason) => self.fail(leg, reason),
+            TransportEvent::Timeout(at) => self.timers.set(leg, at),
+        }
+    }
+
+    /// DTLS gave keys: the lane can open and seal from now on.
+    fn install(&mut self, leg: LegId, keys: &TransportKeys) -> Result<(), LaneError> {
+        let Some(peer) = self.peers.get_mut(&leg) else { return Ok(()) };
+        let learner = Learner::new(&keys.rtp.receive)?;
+        peer.media = Some(Media {
+            profile: keys.rtp.receive.profile.name(),
+            rtcp: Rtcp {
+                receiver: RtcpReceiver::new(&keys.rtcp_receive)?,
+                sender: RtcpSender::new(&keys.rtcp_transmit)?,
+                reporter: Reporter::new(peer.offer.local_video_ssrc),
+                feedback: Feedback::new(peer.offer.local_video_ssrc),
+                arrivals: Vec::new(),
+            },
+            learner,
+            layers: [None; 2],
+        });
+        self.lanes.install_leg(peer.conference, leg, &keys.rtp)?;
+        for &tuple in &peer.validated {
+            self.lanes.accept_tuple(leg, tuple)?;
+        }
+        if let Some(tuple) = peer.selected {
+            self.lanes.select_tuple(leg, tuple)?;
+        }
+        if peer.wants_learning() {
+            self.lanes.allow_learning(leg, LEARNING);
+        }
+        Ok(())
+    }
+
+    fn validate(&mut self, leg: LegId, tuple: Tuple) {
+        let Some(peer) = self.peers.get_mut(&leg) else { return };
+        if !peer.validated.contains(&tuple) {
+            peer.validated.push(tuple);
+        }
+        self.demux.validated(leg, tuple);
+        let result = self.lanes.accept_tuple(leg, tuple);
+        self.fail_on_error(leg, result);
+    }
+
+    fn select(&mut self, leg: LegId, tuple: Tuple) {
+        let Some(peer) = self.peers.get_mut(&leg) else { return };
+        peer.selected = Some(tuple);
+        tracing::debug!(leg = leg.0, local = %tuple.local, remote = %tuple.remote, "pair selected");
+        let result = self.lanes.select_tuple(leg, tuple);
+        self.fail_on_error(leg, result);
+    }
+
+    pub(super) fn fail_on_error(&mut self, leg: LegId, result: Result<(), LaneError>) {
+        if let Err(error) = result {
+            self.fail(leg, error.to_string());
+        }
+    }
+
+    pub(super) fn fail(&mut self, leg: LegId, reason: String) {
+        self.inputs.push_back(Input::TransportFailed { leg, reason });
+    }
+}

@@ -1,0 +1,415 @@
+//! One leg's transport from its answer on: str0m, and what we must know about its address pairs.
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use is::stun::TransId;
+use sft_common::{
+    demux::{Packet, classify},
+    drops::DropReason,
+};
+use str0m::{
+    Candidate, Event, IceConnectionState, IceCreds, Input, Output, Rtc, RtcConfig, RtcError,
+    channel::{ChannelConfig, ChannelId},
+    crypto::Fingerprint,
+    net::{Protocol, Receive, Transmit},
+};
+
+use super::{
+    Identity, MAX_BACKLOG, MAX_DATAGRAM, MAX_MESSAGE, MediaAddress, SendError, TransportEvent,
+    checks::Checks,
+    dtls::{self, Export, KeySlot},
+    paths::Paths,
+    roaming::{Roaming, Step},
+    stun,
+};
+use crate::{
+    dataplane::Tuple,
+    sdp::{Answer, Setup},
+};
+
+/// Label of the data channel that the server opens (sft-protocol.md 8).
+const CHANNEL: &str = "calling-3.0";
+/// First retransmission of a check (sft-protocol.md 6).
+const CHECK_RTO: Duration = Duration::from_millis(150);
+/// How long a leg may be without a working pair, on top of the 22 s that the agent takes to notice. Together
+/// the 30 s after which consent to send has expired (RFC 7675 section 5.1).
+const DISCONNECTED: Duration = Duration::from_secs(8);
+/// Largest message that a client may send, in bytes.
+const RECEIVE: u32 = 256 * 1024;
+/// A type preference between those of a direct and of a relayed path (RFC 8445 section 5.1.2.2).
+const SIGNALLED: u32 = 100;
+/// Longest parts of the user name that our checks can carry.
+const UFRAG: usize = 96;
+/// How often str0m is asked to go on at one instant.
+const ROUNDS: usize = 16;
+
+/// Why something was not done.
+#[derive(Debug)]
+pub(super) enum Problem {
+    /// This datagram has no effect.
+    Drop(DropReason),
+    /// The leg is of no more use.
+    Fatal(String),
+}
+
+impl From<RtcError> for Problem {
+    fn from(error: RtcError) -> Self {
+        Problem::Fatal(error.to_string())
+    }
+}
+
+/// Transport of a leg that has answered.
+pub(super) struct Connection {
+    rtc: Rtc,
+    keys: KeySlot,
+    keyed: bool,
+    media: Vec<MediaAddress>,
+    own: IceCreds,
+    remote: IceCreds,
+    checks: Checks,
+    paths: Paths,
+    roaming: Roaming,
+    channel: ChannelId,
+    open: bool,
+    /// Since when no pair works.
+    disconnected: Option<Instant>,
+    /// When str0m wants to be called.
+    rtc_due: Instant,
+}
+
+impl Connection {
+    /// Starts ICE, DTLS and SCTP with what the client answered.
+    ///
+    /// # Errors
+    /// The reason, if the answer's values cannot be used.
+    pub(super) fn start(
+        identity: &Identity,
+        media: &[MediaAddress],
+        own: &IceCreds,
+        answer: &Answer,
+        now: Instant,
+    ) -> Result<Self, Problem> {
+        if answer.ufrag.len() > UFRAG {
+            return Err(Problem::Fatal(format!("ice-ufrag of {} bytes is too long", answer.ufrag.len())));
+        }
+        let mut config = RtcConfig::new()
+            .set_local_ice_credentials(own.clone())
+            // Media never gets here; tables for it would only take memory.
+            .clear_codecs()
+            .clear_extension_map()
+            .set_sctp_max_message_size(RECEIVE)
+            .set_sctp_max_buffered_amount(MAX_BACKLOG);
+        config.set_initial_stun_rto(CHECK_RTO);
+        let (mut rtc, keys) = dtls::build(config, identity, now);
+        let remote = IceCreds { ufrag: answer.ufrag.clone(), pass: answer.password.clone() };
+        let fingerprint = Fingerprint { hash_func: "sha-256".into(), bytes: answer.fingerprint.to_vec() };
+        for candidate in local_candidates(media) {
+            rtc.add_local_candidate(candidate);
+        }
+        let active = answer.setup == Setup::Passive;
+        let mut api = rtc.direct_api();
+        // The offerer controls, and a full agent controls a lite one (RFC 8445 section 6.1.1).
+        api.set_ice_controlling(true);
+        api.set_remote_ice_credentials(remote.clone());
+        api.set_remote_fingerprint(fingerprint);
+        api.start_dtls(active)?;
+        api.start_sctp(active);
+        let channel =
+            api.create_data_channel(ChannelConfig { label: CHANNEL.into(), ..ChannelConfig::default() });
+        for candidate in remote_candidates(&answer.candidates) {
+            rtc.add_remote_candidate(candidate);
+        }
+        rtc.handle_input(Input::Timeout(now))?;
+        Ok(Connection {
+            rtc,
+            keys,
+            keyed: false,
+            media: media.to_vec(),
+            own: own.clone(),
+            remote,
+            checks: Checks::default(),
+            paths: Paths::default(),
+            roaming: Roaming::default(),
+            channel,
+            open: false,
+            disconnected: None,
+            rtc_due: now,
+        })
+    }
+
+    /// See [`super::Transport::receive`].
+    pub(super) fn receive(
+        &mut self,
+        tuple: Tuple,
+        datagram: &[u8],
+        now: Instant,
+        into: &mut Vec<TransportEvent>,
+    ) -> Result<(), Problem> {
+        let &[first, second, ..] = datagram else { return Err(Problem::Drop(DropReason::Runt)) };
+        let destination =
+            advertised(&self.media, tuple.local).ok_or(Problem::Drop(DropReason::UnknownTuple))?;
+        let bad = match classify(first, second) {
+            Packet::Stun => {
+                self.admit(tuple, datagram, now, into).ok_or(Problem::Drop(DropReason::BadStun))?;
+                DropReason::BadStun
+            }
+            Packet::Dtls if self.paths.is_known(tuple) && datagram.len() <= MAX_DATAGRAM => {
+                DropReason::BadDtls
+            }
+            Packet::Dtls => return Err(Problem::Drop(DropReason::BadDtls)),
+            Packet::Rtp | Packet::Rtcp | Packet::Other => return Err(Problem::Drop(DropReason::NotMedia)),
+        };
+        let received = Receive::new(Protocol::Udp, tuple.remote, destination, datagram)
+            .map_err(|_| Problem::Drop(bad))?;
+        self.rtc.handle_input(Input::Receive(now, received))?;
+        self.settle(now, into)
+    }
+
+    /// Learns from a STUN message; `None` if it is not authentic or not for us.
+    fn admit(
+        &mut self,
+        tuple: Tuple,
+        datagram: &[u8],
+        now: Instant,
+        into: &mut Vec<TransportEvent>,
+    ) -> Option<()> {
+        let message = stun::parse(datagram)?;
+        if message.is_binding_request() {
+            let ours = message.split_username()? == (&*self.own.ufrag, &*self.remote.ufrag);
+            if !ours || !stun::is_authentic(&message, &self.own.pass) {
+                return None;
+            }
+            let interest = self.paths.requested(tuple, now)?;
+            self.roaming.heard(tuple);
+            if let Some(selected) = self.paths.selected() {
+                self.roaming.requested(tuple, interest, message.use_candidate(), selected, now);
+            }
+            return Some(());
+        }
+        if !stun::is_authentic(&message, &self.remote.pass)
+            || !self.checks.answered(message.trans_id(), tuple)
+        {
+            return None;
+        }
+        if message.is_successful_binding_response() && self.paths.answered(tuple, now)? {
+            into.push(TransportEvent::Validated(tuple));
+        }
+        self.roaming.heard(tuple);
+        if let Some(selected) = self.paths.selected() {
+            self.roaming.answered(tuple, selected, now);
+        }
+        Some(())
+    }
+
+    /// See [`super::Transport::handle_timeout`].
+    pub(super) fn handle_timeout(
+        &mut self,
+        now: Instant,
+        into: &mut Vec<TransportEvent>,
+    ) -> Result<(), Problem> {
+        self.rtc.handle_input(Input::Timeout(now))?;
+        self.settle(now, into)
+    }
+
+    /// See [`super::Transport::send`]. What it makes is sent at the next call with the time.
+    pub(super) fn send(&mut self, message: &str, now: Instant) -> Result<(), SendError> {
+        if message.len() > MAX_MESSAGE {
+            return Err(SendError::TooLong { length: message.len(), limit: MAX_MESSAGE });
+        }
+        let mut channel = self.rtc.channel(self.channel).filter(|_| self.open).ok_or(SendError::NoChannel)?;
+        self.rtc_due = now;
+        match channel.write(false, message.as_bytes()) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(SendError::Full),
+            // The association is going down; the event that says so follows.
+            Err(_) => Err(SendError::NoChannel),
+        }
+    }
+
+    /// See [`super::Transport::close`].
+    pub(super) fn close(&mut self, now: Instant, into: &mut Vec<TransportEvent>) -> Result<(), Problem> {
+        self.open = false;
+        self.rtc.close()?;
+        self.rtc.handle_input(Input::Timeout(now))?;
+        self.settle(now, into)
+    }
+
+    /// Whether there is nothing more to do after a goodbye.
+    pub(super) fn is_over(&self) -> bool {
+        !self.rtc.is_alive()
+    }
+
+    /// When [`Connection::handle_timeout`] is due.
+    pub(super) fn due(&self) -> Instant {
+        let lost = self.disconnected.map(|since| since + DISCONNECTED);
+        [self.roaming.due(), lost].into_iter().flatten().fold(self.rtc_due, Instant::min)
+    }
+
+    /// Does all that is due, and collects what is to be done outside.
+    fn settle(&mut self, now: Instant, into: &mut Vec<TransportEvent>) -> Result<(), Problem> {
+        while let Some(step) = self.roaming.step(now) {
+            match step {
+                Step::Check(tuple) => self.check(tuple, into),
+                Step::Renew(tuple) => self.renew(tuple, now)?,
+            }
+        }
+        self.drain(now, into)?;
+        let rtc = &self.rtc;
+        if let Some(tuple) = self.paths.follow(|remote| sends_to(rtc, remote, now)) {
+            into.push(TransportEvent::Selected(tuple));
+        }
+        match self.disconnected {
+            Some(since) if now.saturating_duration_since(since) >= DISCONNECTED => {
+                Err(Problem::Fatal("the client has not answered any check for 30 s".into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn drain(&mut self, now: Instant, into: &mut Vec<TransportEvent>) -> Result<(), Problem> {
+        for _ in 0..ROUNDS {
+            loop {
+                let output = self.rtc.poll_output();
+                // The call that made the keys made the flight too, which must not leave before them.
+                self.export(into)?;
+                match output? {
+                    Output::Timeout(due) => {
+                        self.rtc_due = due;
+                        break;
+                    }
+                    Output::Transmit(transmit) => self.transmit(transmit, into),
+                    Output::Event(event) => self.translate(event, now, into)?,
+                }
+            }
+            if self.rtc_due > now || !self.rtc.is_alive() {
+                return Ok(());
+            }
+            self.rtc.handle_input(Input::Timeout(now))?;
+        }
+        self.rtc_due = now + Duration::from_millis(1);
+        Ok(())
+    }
+
+    fn export(&mut self, into: &mut Vec<TransportEvent>) -> Result<(), Problem> {
+        match self.keys.take() {
+            Some(Export::Keys(keys)) => {
+                self.keyed = true;
+                into.push(TransportEvent::Keys(keys));
+                Ok(())
+            }
+            Some(Export::Unusable) => {
+                Err(Problem::Fatal("DTLS agreed on an SRTP profile we cannot carry".into()))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn transmit(&mut self, transmit: Transmit, into: &mut Vec<TransportEvent>) {
+        let Some(local) = local(&self.media, transmit.source) else { return };
+        let tuple = Tuple { local, remote: transmit.destination };
+        let data = Vec::from(transmit.contents);
+        match stun::parse(&data) {
+            Some(message) if message.is_binding_request() => {
+                self.checks.sent(message.trans_id(), tuple);
+                self.roaming.note_check(&message);
+            }
+            Some(_) => {}
+            None => self.paths.carried(tuple),
+        }
+        into.push(TransportEvent::Transmit { local, remote: tuple.remote, data });
+    }
+
+    fn translate(
+        &mut self,
+        event: Event,
+        now: Instant,
+        into: &mut Vec<TransportEvent>,
+    ) -> Result<(), Problem> {
+        match event {
+            Event::Connected if !self.keyed => {
+                return Err(Problem::Fatal("the client offers no SRTP profile we know".into()));
+            }
+            Event::ChannelOpen(channel, _) if channel == self.channel => {
+                self.open = true;
+                into.push(TransportEvent::ChannelOpen);
+            }
+            // The server opens the only channel; others are not spoken on.
+            Event::ChannelOpen(channel, _) => self.rtc.direct_api().close_data_channel(channel),
+            Event::ChannelData(message) if message.id == self.channel => {
+                into.push(TransportEvent::ChannelMessage(message.data));
+            }
+            Event::ChannelClose(channel) if channel != self.channel => {}
+            Event::ChannelClose(_) | Event::Closed => {
+                if std::mem::take(&mut self.open) {
+                    into.push(TransportEvent::ChannelClosed);
+                }
+            }
+            Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
+                self.disconnected = Some(now)
+            }
+            Event::IceConnectionStateChange(_) => self.disconnected = None,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Checks a pair outside of the agent's own schedule. The agent ignores the answer; [`Roaming`] does not.
+    fn check(&mut self, tuple: Tuple, into: &mut Vec<TransportEvent>) {
+        let transaction = TransId::new();
+        let Some(form) = self.roaming.form() else { return };
+        let Some(data) = form.request(transaction, &self.remote.pass) else { return };
+        self.checks.sent(transaction, tuple);
+        into.push(TransportEvent::Transmit { local: tuple.local, remote: tuple.remote, data });
+    }
+
+    /// Makes the agent check all pairs of a local address anew: it drops them with the address, and makes new
+    /// ones when that comes back.
+    fn renew(&mut self, tuple: Tuple, now: Instant) -> Result<(), Problem> {
+        let address = advertised(&self.media, tuple.local);
+        let Some(candidate) = address.and_then(|address| Candidate::host(address, Protocol::Udp).ok()) else {
+            return Ok(());
+        };
+        if self.rtc.direct_api().invalidate_candidate(&candidate) {
+            self.rtc.add_local_candidate(candidate);
+        }
+        Ok(self.rtc.handle_input(Input::Timeout(now))?)
+    }
+}
+
+/// The address that str0m and the client know for one of our sockets; the first, if it is advertised twice.
+fn advertised(media: &[MediaAddress], local: SocketAddr) -> Option<SocketAddr> {
+    media.iter().find(|address| address.local == local).map(|address| address.advertised)
+}
+
+fn local(media: &[MediaAddress], advertised: SocketAddr) -> Option<SocketAddr> {
+    media.iter().find(|address| address.advertised == advertised).map(|address| address.local)
+}
+
+/// One candidate per socket.
+fn local_candidates(media: &[MediaAddress]) -> impl Iterator<Item = Candidate> + '_ {
+    let first = |address: &&MediaAddress| advertised(media, address.local) == Some(address.advertised);
+    media.iter().filter(first).filter_map(|address| Candidate::host(address.advertised, Protocol::Udp).ok())
+}
+
+/// The client's candidates, best first. An address that only its checks reveal ranks above all of them: the
+/// client is there without a relay, which is among the signalled ones.
+fn remote_candidates(addresses: &[SocketAddr]) -> impl Iterator<Item = Candidate> + '_ {
+    addresses.iter().zip((0..=u16::MAX).rev()).filter_map(|(address, preference)| {
+        let priority = SIGNALLED << 24 | u32::from(preference) << 8 | 255;
+        let (ip, port) = (address.ip(), address.port());
+        let line = format!("candidate:1 1 udp {priority} {ip} {port} typ host");
+        Candidate::from_sdp_string(&line).ok()
+    })
+}
+
+/// Whether str0m sends to this remote address. It has no event for that, but it takes any packet from there,
+/// even one that is of no use to it.
+fn sends_to(rtc: &Rtc, remote: SocketAddr, now: Instant) -> bool {
+    /// A STUN indication, which no agent takes by itself.
+    const INDICATION: [u8; 20] = [0, 0x11, 0, 0, 0x21, 0x12, 0xa4, 0x42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    Receive::new(Protocol::Udp, remote, remote, &INDICATION)
+        .is_ok_and(|packet| rtc.accepts(&Input::Receive(now, packet)))
+}

@@ -1,0 +1,137 @@
+//! A wire between the server and its clients: two ends of a veth pair in a network namespace that only the
+//! calling thread is in.
+//!
+//! Media arrives at the end [`SERVER`], where the programs are attached, and copies leave by it. The test is at
+//! the other end with a packet socket.
+
+use std::{
+    ffi::CString,
+    io,
+    mem::size_of,
+    os::fd::{AsRawFd, FromRawFd, OwnedFd},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use super::packet::{Datagram, datagram};
+
+pub(crate) const SERVER: &str = "server";
+const CLIENTS: &str = "clients";
+/// How long a frame may take before a test gives up.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(crate) struct Wire {
+    socket: OwnedFd,
+    /// Index of [`SERVER`].
+    pub(crate) interface: u32,
+}
+
+impl Wire {
+    /// Leaves the thread's network namespace for a new one.
+    pub(crate) fn new() -> Wire {
+        // SAFETY: no memory is involved.
+        check(unsafe { libc::unshare(libc::CLONE_NEWNET) });
+        run("ip", &["link", "add", SERVER, "type", "veth", "peer", "name", CLIENTS]);
+        for name in [SERVER, CLIENTS] {
+            // Without an IPv6 address of its own the kernel sends nothing.
+            run("ip", &["link", "set", name, "addrgenmode", "none"]);
+            run("ip", &["link", "set", name, "up"]);
+        }
+        // What is redirected into a veth device needs a peer that polls.
+        run("ethtool", &["-K", CLIENTS, "gro", "on"]);
+        Wire { socket: packet_socket(CLIENTS), interface: index(SERVER) }
+    }
+
+    /// Puts a frame on the wire towards the server.
+    pub(crate) fn send(&self, frame: &[u8]) {
+        // SAFETY: the bytes are ours.
+        let sent = unsafe { libc::send(self.socket.as_raw_fd(), frame.as_ptr().cast(), frame.len(), 0) };
+        assert_eq!(sent, frame.len() as isize, "{}", io::Error::last_os_error());
+    }
+
+    /// The next datagram from the server; `None` if nothing has come for a while.
+    pub(crate) fn receive(&self) -> Option<Datagram> {
+        let mut buffer = [0; 4096];
+        loop {
+            // SAFETY: the buffer is ours and as long as we say.
+            let length =
+                unsafe { libc::recv(self.socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), 0) };
+            if length < 0 {
+                return None;
+            }
+            if let Some(datagram) = datagram(&buffer[..length as usize]) {
+                return Some(datagram);
+            }
+        }
+    }
+
+    /// The next `count` datagrams.
+    pub(crate) fn receive_all(&self, count: usize) -> Vec<Datagram> {
+        (0..count)
+            .map(|n| self.receive().unwrap_or_else(|| panic!("{n} of {count} datagrams came")))
+            .collect()
+    }
+
+    /// Nobody takes frames from the wire any more, and the server's end does not know.
+    pub(crate) fn cut(&self) {
+        run("ip", &["link", "set", CLIENTS, "down"]);
+    }
+}
+
+/// Waits until `done` says so, since frames are handled by another CPU.
+#[track_caller]
+pub(crate) fn wait_for(mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < PATIENCE, "it has not happened");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn packet_socket(interface: &str) -> OwnedFd {
+    let protocol = (libc::ETH_P_ALL as u16).to_be();
+    let timeout = libc::timeval { tv_sec: 1, tv_usec: 0 };
+    // SAFETY: a new descriptor that nobody else owns, and options and an address of the sizes that are given.
+    unsafe {
+        let socket = libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, i32::from(protocol));
+        check(socket);
+        let socket = OwnedFd::from_raw_fd(socket);
+        option(&socket, libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, &1_i32);
+        option(&socket, libc::SOL_SOCKET, libc::SO_RCVTIMEO, &timeout);
+        option(&socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, &(8 << 20));
+        let mut address: libc::sockaddr_ll = std::mem::zeroed();
+        address.sll_family = libc::AF_PACKET as u16;
+        address.sll_protocol = protocol;
+        address.sll_ifindex = index(interface) as i32;
+        let length = size_of::<libc::sockaddr_ll>() as u32;
+        check(libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length));
+        socket
+    }
+}
+
+fn option<T>(socket: &OwnedFd, level: i32, name: i32, value: &T) {
+    let length = size_of::<T>() as u32;
+    // SAFETY: the value is as long as we say.
+    check(unsafe {
+        libc::setsockopt(socket.as_raw_fd(), level, name, std::ptr::from_ref(value).cast(), length)
+    });
+}
+
+fn index(interface: &str) -> u32 {
+    let name = CString::new(interface).unwrap();
+    // SAFETY: a string that ends with 0.
+    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
+    assert_ne!(index, 0, "{interface}: {}", io::Error::last_os_error());
+    index
+}
+
+fn run(program: &str, arguments: &[&str]) {
+    let output = Command::new(program).args(arguments).output();
+    let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program} {}: {errors}", arguments.join(" "));
+}
+
+fn check(result: i32) {
+    assert!(result >= 0, "{}", io::Error::last_os_error());
+}

@@ -1,0 +1,38 @@
+//! Step 13: the copy's place in its slot.
+
+use sft_common::{
+    decision,
+    drops::DropReason,
+    flight::Flight,
+    maps::ListEntry,
+    rewrite::{self, RTP_LEN},
+};
+
+use crate::{
+    lock::locked,
+    maps::SLOTS,
+    scratch::{End, Scratch},
+};
+
+/// Leaves the copy's RTP header at the start of `Scratch::header`, its SSRC and index in `Scratch::work`.
+///
+/// # Safety
+/// `scratch` is this CPU's, `flight` a record of its ring.
+#[inline(always)]
+pub unsafe fn take(scratch: *mut Scratch, flight: *const Flight, entry: &ListEntry) -> Result<(), End> {
+    // SAFETY: the caller's promise, and a record of the map, which the lock guards.
+    unsafe {
+        let slot = SLOTS.get_ptr_mut(decision::slot_of(entry, &*flight)).ok_or(DropReason::StaleReference)?;
+        let incoming = decision::incoming(entry, &*flight);
+        let (ssrc, outgoing) =
+            locked(&raw mut (*slot).lock, || ((*slot).state.ssrc, (*slot).state.commit(&incoming)));
+        let outgoing = outgoing?;
+        let (first, second) = ((*flight).first, (*flight).second);
+        let header = rewrite::rtp(first, second, outgoing, ssrc, (*flight).csrc);
+        *(&raw mut (*scratch).header).cast::<[u8; RTP_LEN]>() = header;
+        let work = &raw mut (*scratch).work;
+        (*work).ssrc = ssrc.swap_bytes();
+        (*work).index = outgoing.index;
+        Ok(())
+    }
+}
