@@ -64,6 +64,16 @@ fn while_neither_layer_sends_nothing_changes() {
     }
 }
 
+/// It has fallen back, and then the other layer stops too: a switch to either would wait for ever.
+#[test]
+fn a_layer_that_was_fallen_back_to_stays() {
+    let (mut bench, a, b) = watching(2);
+    idle(&mut bench, b, Layer::High, 900);
+    bench.input(Input::SlotReached { receiver: a, slot: 0, run: 2 });
+    idle(&mut bench, b, Layer::Low, 900);
+    assert_eq!(bench.shown(a, 0), [(b, Layer::Low, 2)]);
+}
+
 /// Frames of a shared screen are rare.
 #[test]
 fn a_screen_may_pause_for_three_seconds() {
