@@ -222,6 +222,8 @@ impl Connection {
 
     /// See [`super::Transport::close`].
     pub(super) fn close(&mut self, now: Instant, into: &mut Vec<TransportEvent>) -> Result<(), Problem> {
+        // What was taken to be sent goes before the goodbye, which str0m sends at once.
+        self.handle_timeout(now, into)?;
         self.open = false;
         self.rtc.close()?;
         self.rtc.handle_input(Input::Timeout(now))?;
