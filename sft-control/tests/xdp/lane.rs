@@ -37,6 +37,12 @@ pub(crate) fn mount_bpf() {
     }
 }
 
+/// No BPF file system is to be seen any more.
+pub(crate) fn unmount_bpf() {
+    // SAFETY: a constant string.
+    while unsafe { libc::umount2(BPF.as_ptr(), libc::MNT_DETACH) } == 0 {}
+}
+
 fn check(result: i32) {
     assert!(result >= 0, "{}", io::Error::last_os_error());
 }
