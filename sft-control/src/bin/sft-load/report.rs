@@ -1,6 +1,6 @@
 //! The result of a run, for people and for machines.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
@@ -36,6 +36,8 @@ pub(crate) struct Report {
     /// Milliseconds from sender to receiver, of the measured copies.
     latency_ms: Quantiles,
     key_frames_requested: u64,
+    /// Connections that the server ended without an answer to HANGUP.
+    hang_ups_unanswered: usize,
     faults: BTreeMap<Fault, u64>,
     /// Why the run failed.
     reasons: Vec<String>,
@@ -50,8 +52,20 @@ struct Quantiles {
 
 impl Quantiles {
     fn of(histogram: &Histogram) -> Self {
-        let at = |fraction| histogram.quantile(fraction).as_secs_f64() * 1e3;
-        Quantiles { p50: at(0.5), p99: at(0.99), max: at(1.0) }
+        Self::by(|fraction| histogram.quantile(fraction))
+    }
+
+    fn of_all(mut durations: Vec<Duration>) -> Self {
+        durations.sort_unstable();
+        let last = durations.len().saturating_sub(1);
+        let at = |fraction: f64| durations.get((last as f64 * fraction).ceil() as usize).copied();
+        Self::by(|fraction| at(fraction).unwrap_or_default())
+    }
+
+    fn by(at: impl Fn(f64) -> Duration) -> Self {
+        // Microseconds are all that is known.
+        let milliseconds = |fraction| at(fraction).as_micros() as f64 / 1e3;
+        Quantiles { p50: milliseconds(0.5), p99: milliseconds(0.99), max: milliseconds(1.0) }
     }
 }
 
@@ -62,10 +76,9 @@ impl Report {
         for conference in outcomes.chunk_by(|a, b| a.leg.conference == b.leg.conference) {
             verdict.add(judge(&run.plan, conference));
         }
-        let (mut join, mut latency) = (Histogram::default(), Histogram::default());
+        let mut latency = Histogram::default();
         let mut faults = BTreeMap::<Fault, u64>::new();
         for outcome in outcomes {
-            join.add(outcome.joined_after);
             latency.merge(&outcome.checker.latency);
             let LegId { conference, index } = outcome.leg;
             for (fault, count, described) in outcome.checker.faults.iter() {
@@ -92,9 +105,10 @@ impl Report {
             legs_to_the_end: outcomes.len(),
             profiles: negotiated.map(|(profile, count)| (profile.name, count)).collect(),
             copies: Stream::ALL.map(|stream| (stream.name(), verdict.copies[stream.index()])).into(),
-            join_ms: Quantiles::of(&join),
+            join_ms: Quantiles::of_all(outcomes.iter().map(|outcome| outcome.joined_after).collect()),
             latency_ms: Quantiles::of(&latency),
             key_frames_requested: outcomes.iter().map(|outcome| outcome.key_frames_requested).sum(),
+            hang_ups_unanswered: outcomes.iter().filter(|outcome| !outcome.hang_up_answered).count(),
             faults,
             reasons: verdict.reasons,
         }
@@ -114,7 +128,11 @@ impl fmt::Display for Report {
         writeln!(f, "{}", table(&profiles.join(", "), &self.copies))?;
         writeln!(f, "join     {} (to the participant list)", self.join_ms)?;
         writeln!(f, "latency  {}", self.latency_ms)?;
-        writeln!(f, "key frames requested: {}", self.key_frames_requested)?;
+        writeln!(
+            f,
+            "key frames requested: {}; HANGUPs without an answer: {}",
+            self.key_frames_requested, self.hang_ups_unanswered
+        )?;
         for reason in self.reasons.iter().take(SHOWN) {
             writeln!(f, "  {reason}")?;
         }
@@ -162,4 +180,24 @@ fn table(profiles: &str, copies: &BTreeMap<&'static str, Copies>) -> Table {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_of_few_durations_are_exact() {
+        let durations = (1..=5).rev().map(Duration::from_millis).collect();
+        let Quantiles { p50, p99, max } = Quantiles::of_all(durations);
+        assert_eq!((p50, p99, max), (3.0, 5.0, 5.0));
+        assert_eq!(Quantiles::of_all(Vec::new()).max, 0.0);
+    }
+
+    #[test]
+    fn the_table_has_a_line_for_each_kind() {
+        let copies = Copies { sent: 30, expected: 1234, ..Copies::default() };
+        let text = table("AEAD_AES_128_GCM x 3", &BTreeMap::from([("audio", copies)])).to_string();
+        assert!(text.contains("AEAD_AES_128_GCM x 3") && text.contains("1234"), "{text}");
+    }
 }

@@ -173,6 +173,10 @@ impl Course {
             indices.flat_map(move |index| (0..conferences).map(move |conference| LegId { conference, index }))
         };
         for (indices, until) in [(0..1, usize::from(conferences)), (1..plan.legs, total)] {
+            // Without a first leg the plan does not hold.
+            if !self.results.failures.is_empty() {
+                break;
+            }
             for leg in all(indices) {
                 while self.joining() >= JOINING && self.wait(JOIN).await {}
                 self.spawn(leg);

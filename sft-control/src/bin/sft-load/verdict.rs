@@ -25,6 +25,8 @@ pub(crate) struct Outcome {
     pub(crate) properties: Vec<u16>,
     /// Key frames that the server asked for.
     pub(crate) key_frames_requested: u64,
+    /// The server may also just end the connection.
+    pub(crate) hang_up_answered: bool,
 }
 
 /// Copies of one kind of stream, over all senders and receivers.
@@ -224,6 +226,7 @@ mod tests {
             roster: (0..legs).map(|leg| (leg, announced(leg))).collect(),
             properties: (0..legs).collect(),
             key_frames_requested: 0,
+            hang_up_answered: true,
         }
     }
 

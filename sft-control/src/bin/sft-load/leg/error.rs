@@ -6,17 +6,17 @@ use crate::{http::HttpError, message::MessageError, offer::OfferError};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LegError {
-    #[error("joining: {0}")]
+    #[error("while joining: {0}")]
     Http(#[from] HttpError),
-    #[error("joining: {0}")]
+    #[error("while joining: {0}")]
     Message(#[from] MessageError),
-    #[error("joining: the server refuses with status {0}")]
+    #[error("while joining: the server refuses with status {0}")]
     Refused(i64),
-    #[error("joining: instead of an offer the server sends {0}")]
+    #[error("while joining: instead of an offer the server sends {0}")]
     NoOffer(String),
-    #[error("joining: {0}")]
+    #[error("while joining: {0}")]
     Offer(#[from] OfferError),
-    #[error("joining: {0} of the offer cannot be used: {1}")]
+    #[error("while joining: {0} of the offer cannot be used: {1}")]
     Transport(&'static str, String),
     #[error("socket: {0}")]
     Socket(#[from] std::io::Error),
@@ -26,10 +26,8 @@ pub(crate) enum LegError {
     TimedOut(u64),
     #[error("the connection is lost")]
     Disconnected,
-    #[error("the data channel is closed by the server")]
-    ChannelClosed,
+    #[error("the server closes the connection")]
+    Closed,
     #[error("the server hangs up")]
     Dropped,
-    #[error("the server does not answer HANGUP")]
-    NoHangUp,
 }

@@ -80,7 +80,9 @@ struct Leg {
     key_frames_requested: u64,
     /// Until when an answer to our HANGUP may come.
     leaving: Option<Instant>,
-    hung_up: bool,
+    hang_up_answered: bool,
+    /// The leg is over.
+    left: bool,
     audio_ssrc: u32,
 }
 
@@ -108,7 +110,7 @@ pub(crate) async fn run(
             }
         }
         leg.work().await?;
-        if leg.hung_up {
+        if leg.left {
             return leg.finish();
         }
     }
@@ -143,7 +145,8 @@ impl Leg {
             accepted: 0,
             key_frames_requested: 0,
             leaving: None,
-            hung_up: false,
+            hang_up_answered: false,
+            left: false,
             audio_ssrc: ssrcs[Stream::Audio.index()],
         }
     }
@@ -183,8 +186,9 @@ impl Leg {
     /// Does everything that is due.
     async fn work(&mut self) -> Result<(), LegError> {
         let now = Instant::now();
-        if self.leaving.is_some_and(|deadline| now >= deadline) {
-            return Err(LegError::NoHangUp);
+        if self.leaving.is_some_and(|deadline| now >= deadline) && !self.left {
+            self.checker.faults.add(Fault::Signalling, format_args!("neither answer nor end after HANGUP"));
+            self.left = true;
         }
         if !self.is_joined() && now >= self.started + CONNECT {
             return Err(LegError::TimedOut(CONNECT.as_secs()));
@@ -291,13 +295,19 @@ impl Leg {
                 self.outbox.push_front(self.signalling.opened());
             }
             Event::ChannelData(data) => self.message(&data.data)?,
-            Event::ChannelClose(_) if self.leaving.is_none() => return Err(LegError::ChannelClosed),
-            Event::IceConnectionStateChange(IceConnectionState::Disconnected) if self.leaving.is_none() => {
-                return Err(LegError::Disconnected);
+            Event::ChannelClose(_) | Event::Closed => self.closed(LegError::Closed)?,
+            Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
+                self.closed(LegError::Disconnected)?;
             }
             _ => {}
         }
         Ok(())
+    }
+
+    /// The end of the connection; an error unless we are leaving.
+    fn closed(&mut self, error: LegError) -> Result<(), LegError> {
+        self.left = self.leaving.is_some();
+        if self.left { Ok(()) } else { Err(error) }
     }
 
     fn packet(&mut self, packet: &RtpPacket) {
@@ -324,7 +334,7 @@ impl Leg {
             match effect {
                 Effect::Send(text) => self.outbox.push_back(text),
                 Effect::Roster => self.roster(),
-                Effect::HungUp => self.hung_up = true,
+                Effect::HungUp => (self.hang_up_answered, self.left) = (true, true),
                 Effect::Dropped => return Err(LegError::Dropped),
             }
         }
@@ -383,6 +393,7 @@ impl Leg {
             roster: self.signalling.roster,
             properties: self.signalling.properties.into_iter().collect(),
             key_frames_requested: self.key_frames_requested,
+            hang_up_answered: self.hang_up_answered,
         })
     }
 }
