@@ -30,7 +30,7 @@ use tokio::{
 pub(crate) use self::{error::LegError, join::local_address};
 use self::{join::Joined, media::Media};
 use crate::{
-    checker::{Checker, Copy},
+    checker::{Announced, Checker, Copy},
     descriptor::Descriptor,
     fault::Fault,
     marker::{LegId, Stream},
@@ -80,6 +80,8 @@ struct Leg {
     key_frames_requested: u64,
     /// Until when an answer to our HANGUP may come.
     leaving: Option<Instant>,
+    /// The participant list when everybody was there.
+    roster: Vec<(u16, Announced)>,
     hang_up_answered: bool,
     /// The leg is over.
     left: bool,
@@ -145,6 +147,7 @@ impl Leg {
             accepted: 0,
             key_frames_requested: 0,
             leaving: None,
+            roster: Vec::new(),
             hang_up_answered: false,
             left: false,
             audio_ssrc: ssrcs[Stream::Audio.index()],
@@ -179,7 +182,9 @@ impl Leg {
                 self.outbox.push_back(self.signalling.hang_up());
                 self.leaving = Some(Instant::now() + HANG_UP);
             }
-            Phase::Joining | Phase::Measuring | Phase::Draining => {}
+            // From the next phase on the lists shrink.
+            Phase::Draining => self.roster.clone_from(&self.signalling.roster),
+            Phase::Joining | Phase::Measuring => {}
         }
     }
 
@@ -328,23 +333,18 @@ impl Leg {
     }
 
     fn message(&mut self, text: &[u8]) -> Result<(), LegError> {
-        // After our HANGUP the others leave, too, and the lists shrink.
-        let roster = self.leaving.map(|_| self.signalling.roster.clone());
         for effect in self.signalling.receive(text, &mut self.checker.faults) {
             match effect {
                 Effect::Send(text) => self.outbox.push_back(text),
-                Effect::Roster => self.roster(),
+                Effect::Roster => self.announce(),
                 Effect::HungUp => (self.hang_up_answered, self.left) = (true, true),
                 Effect::Dropped => return Err(LegError::Dropped),
             }
         }
-        if let Some(roster) = roster {
-            self.signalling.roster = roster;
-        }
         Ok(())
     }
 
-    fn roster(&mut self) {
+    fn announce(&mut self) {
         for (leg, announced) in &self.signalling.roster {
             self.checker.announce(*leg, *announced);
         }
@@ -390,7 +390,7 @@ impl Leg {
             joined_after: self.joined_after.unwrap_or_default(),
             sent: self.media.measured(),
             checker: self.checker,
-            roster: self.signalling.roster,
+            roster: self.roster,
             properties: self.signalling.properties.into_iter().collect(),
             key_frames_requested: self.key_frames_requested,
             hang_up_answered: self.hang_up_answered,
