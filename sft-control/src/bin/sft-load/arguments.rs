@@ -24,7 +24,7 @@ const USUAL_SLOTS: usize = 9;
 #[derive(Clone, Debug, Parser)]
 #[command(name = "sft-load", version, about)]
 pub(crate) struct Arguments {
-    /// Where the server's HTTP listener is, as `http://HOST[:PORT][/PATH]`
+    /// URL of the server: what comes before /sft/ in its joins; plain http only
     #[arg(long, value_name = "URL")]
     pub(crate) url: Endpoint,
     /// Legs of each conference

@@ -6,21 +6,16 @@
 mod error;
 mod join;
 mod media;
+mod traffic;
 
 use std::{
     collections::VecDeque,
-    io::ErrorKind,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use str0m::{
-    Event, IceConnectionState, Input, Output, Rtc,
-    channel::ChannelId,
-    net::{Protocol, Receive, Transmit},
-    rtp::RtpPacket,
-};
+use str0m::{Input, Rtc, channel::ChannelId};
 use tokio::{
     net::UdpSocket,
     sync::{mpsc, watch},
@@ -30,8 +25,7 @@ use tokio::{
 pub(crate) use self::{error::LegError, join::local_address};
 use self::{join::Joined, media::Media};
 use crate::{
-    checker::{Checker, Copy},
-    descriptor::Descriptor,
+    checker::{Announced, Checker},
     fault::Fault,
     marker::{LegId, Stream},
     plan::{Expectation, Round},
@@ -42,16 +36,11 @@ use crate::{
     verdict::Outcome,
 };
 
-/// Of the data channel that the server opens (sft-protocol.md 8).
-const LABEL: &str = "calling-3.0";
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 /// The client's connect timer (sft-protocol.md 15.2).
 const CONNECT: Duration = Duration::from_secs(15);
 /// How long a client waits for the answer to its HANGUP (sft-protocol.md 9.7).
 const HANG_UP: Duration = Duration::from_secs(5);
-/// Datagrams taken in a row before timers get their turn.
-const BATCH: usize = 64;
-const LARGEST_DATAGRAM: usize = 2048;
 
 /// A leg at work.
 struct Leg {
@@ -69,6 +58,7 @@ struct Leg {
     checker: Checker,
     media: Media,
     phase: Phase,
+    phases: watch::Receiver<Phase>,
     progress: mpsc::UnboundedSender<Progress>,
     started: Instant,
     joined_after: Option<Duration>,
@@ -80,6 +70,8 @@ struct Leg {
     key_frames_requested: u64,
     /// Until when an answer to our HANGUP may come.
     leaving: Option<Instant>,
+    /// The participant list when everybody was there.
+    roster: Vec<(u16, Announced)>,
     hang_up_answered: bool,
     /// The leg is over.
     left: bool,
@@ -91,10 +83,10 @@ pub(crate) async fn run(
     run: Arc<Run>,
     id: LegId,
     progress: mpsc::UnboundedSender<Progress>,
-    mut phases: watch::Receiver<Phase>,
+    phases: watch::Receiver<Phase>,
 ) -> Result<Outcome, LegError> {
     let joined = join::join(&run, id).await?;
-    let mut leg = Leg::new(run, id, joined, progress);
+    let mut leg = Leg::new(run, id, joined, progress, phases);
     leg.work().await?;
     loop {
         let wake = leg.wake().into();
@@ -104,8 +96,8 @@ pub(crate) async fn run(
                 leg.receive().await?;
             }
             () = sleep_until(wake) => {}
-            changed = phases.changed() => {
-                let phase = if changed.is_ok() { *phases.borrow_and_update() } else { Phase::Leaving };
+            changed = leg.phases.changed() => {
+                let phase = if changed.is_ok() { *leg.phases.borrow_and_update() } else { Phase::Leaving };
                 leg.enter(phase);
             }
         }
@@ -117,7 +109,13 @@ pub(crate) async fn run(
 }
 
 impl Leg {
-    fn new(run: Arc<Run>, id: LegId, joined: Joined, progress: mpsc::UnboundedSender<Progress>) -> Self {
+    fn new(
+        run: Arc<Run>,
+        id: LegId,
+        joined: Joined,
+        progress: mpsc::UnboundedSender<Progress>,
+        phases: watch::Receiver<Phase>,
+    ) -> Self {
         let Joined { rtc, socket, address, offer, ssrcs, started } = joined;
         let now = Instant::now();
         let muted = !run.plan.is_talking(id.index);
@@ -137,6 +135,7 @@ impl Leg {
             checker,
             media,
             phase: Phase::Joining,
+            phases,
             progress,
             started,
             joined_after: None,
@@ -145,10 +144,17 @@ impl Leg {
             accepted: 0,
             key_frames_requested: 0,
             leaving: None,
+            roster: Vec::new(),
             hang_up_answered: false,
             left: false,
             audio_ssrc: ssrcs[Stream::Audio.index()],
         }
+    }
+
+    /// Legs may be leaving: slots change hands, and nothing that arrives says anything any more. Unlike our
+    /// own phase, this never lags behind another leg's.
+    fn is_over(&self) -> bool {
+        *self.phases.borrow() == Phase::Leaving
     }
 
     fn is_joined(&self) -> bool {
@@ -179,7 +185,9 @@ impl Leg {
                 self.outbox.push_back(self.signalling.hang_up());
                 self.leaving = Some(Instant::now() + HANG_UP);
             }
-            Phase::Joining | Phase::Measuring | Phase::Draining => {}
+            // From the next phase on the lists shrink.
+            Phase::Draining => self.roster.clone_from(&self.signalling.roster),
+            Phase::Joining | Phase::Measuring => {}
         }
     }
 
@@ -210,141 +218,19 @@ impl Leg {
         self.drain().await
     }
 
-    /// Takes what has arrived.
-    async fn receive(&mut self) -> Result<(), LegError> {
-        let mut buffer = [0; LARGEST_DATAGRAM];
-        for _ in 0..BATCH {
-            let (length, from) = match self.socket.try_recv_from(&mut buffer) {
-                Ok(received) => received,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                // An ICMP message for an earlier datagram; whether it matters, ICE finds out.
-                Err(error) if error.kind() == ErrorKind::ConnectionRefused => continue,
-                Err(error) => return Err(error.into()),
-            };
-            self.datagram(from, &buffer[..length]).await?;
-        }
-        Ok(())
-    }
-
-    async fn datagram(&mut self, from: SocketAddr, data: &[u8]) -> Result<(), LegError> {
-        let accepted = self.accepted;
-        if let Ok(receive) = Receive::new(Protocol::Udp, from, self.address, data) {
-            self.rtc.handle_input(Input::Receive(Instant::now(), receive))?;
-            self.drain().await?;
-        }
-        if is_rtp(data) && self.accepted == accepted {
-            let header = &data[..data.len().min(12)];
-            self.checker.faults.add(Fault::Refused, format_args!("RTP header {header:02x?}"));
-        }
-        Ok(())
-    }
-
-    /// Lets str0m do what it wants, and the channel take what it can.
-    async fn drain(&mut self) -> Result<(), LegError> {
-        loop {
-            match self.rtc.poll_output()? {
-                Output::Transmit(transmit) => self.transmit(transmit).await?,
-                Output::Event(event) => self.event(event)?,
-                Output::Timeout(timeout) => {
-                    self.timeout = timeout;
-                    if !self.flush()? {
-                        return Ok(());
-                    }
-                }
-            }
-        }
-    }
-
-    async fn transmit(&self, transmit: Transmit) -> Result<(), LegError> {
-        let mut data: Vec<u8> = transmit.contents.into();
-        self.run.security.outgoing(&mut data);
-        match self.socket.send_to(&data, transmit.destination).await {
-            Err(error) if error.kind() != ErrorKind::ConnectionRefused => Err(error.into()),
-            _ => Ok(()),
-        }
-    }
-
-    /// Returns whether a message was written.
-    fn flush(&mut self) -> Result<bool, LegError> {
-        let Some(mut channel) = self.channel.and_then(|channel| self.rtc.channel(channel)) else {
-            return Ok(false);
-        };
-        let mut written = false;
-        while let Some(text) = self.outbox.front() {
-            if !channel.write(false, text.as_bytes())? {
-                break;
-            }
-            self.outbox.pop_front();
-            written = true;
-        }
-        Ok(written)
-    }
-
-    fn event(&mut self, event: Event) -> Result<(), LegError> {
-        match event {
-            Event::RtpPacket(packet) => self.packet(&packet),
-            Event::KeyframeRequest(request) => {
-                self.key_frames_requested += 1;
-                self.media.request_key_frame(request.rid.as_deref());
-            }
-            Event::ChannelOpen(channel, label) => {
-                if label != LABEL {
-                    self.checker.faults.add(Fault::Signalling, format_args!("channel {label:?} opened"));
-                }
-                self.channel = Some(channel);
-                self.outbox.push_front(self.signalling.opened());
-            }
-            Event::ChannelData(data) => self.message(&data.data)?,
-            Event::ChannelClose(_) | Event::Closed => self.closed(LegError::Closed)?,
-            Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
-                self.closed(LegError::Disconnected)?;
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// The end of the connection; an error unless we are leaving.
-    fn closed(&mut self, error: LegError) -> Result<(), LegError> {
-        self.left = self.leaving.is_some();
-        if self.left { Ok(()) } else { Err(error) }
-    }
-
-    fn packet(&mut self, packet: &RtpPacket) {
-        self.accepted += 1;
-        let header = &packet.header;
-        let level = header.ext_vals.audio_level.zip(header.ext_vals.voice_activity);
-        let level = level.map(|(level, voice)| level.unsigned_abs() | if voice { 0x80 } else { 0 });
-        let frame = header.ext_vals.user_values.get::<Descriptor>().map(Descriptor::first_byte);
-        let copy = Copy {
-            ssrc: *header.ssrc,
-            sequence: *packet.seq_no,
-            timestamp: header.timestamp,
-            csrc: &header.csrc[..header.csrc_count.min(header.csrc.len())],
-            extension: level.or(frame),
-            payload: &packet.payload,
-        };
-        self.checker.receive(&copy, packet.timestamp.saturating_duration_since(self.run.began));
-    }
-
     fn message(&mut self, text: &[u8]) -> Result<(), LegError> {
-        // After our HANGUP the others leave, too, and the lists shrink.
-        let roster = self.leaving.map(|_| self.signalling.roster.clone());
         for effect in self.signalling.receive(text, &mut self.checker.faults) {
             match effect {
                 Effect::Send(text) => self.outbox.push_back(text),
-                Effect::Roster => self.roster(),
+                Effect::Roster => self.announce(),
                 Effect::HungUp => (self.hang_up_answered, self.left) = (true, true),
                 Effect::Dropped => return Err(LegError::Dropped),
             }
         }
-        if let Some(roster) = roster {
-            self.signalling.roster = roster;
-        }
         Ok(())
     }
 
-    fn roster(&mut self) {
+    fn announce(&mut self) {
         for (leg, announced) in &self.signalling.roster {
             self.checker.announce(*leg, *announced);
         }
@@ -390,30 +276,10 @@ impl Leg {
             joined_after: self.joined_after.unwrap_or_default(),
             sent: self.media.measured(),
             checker: self.checker,
-            roster: self.signalling.roster,
+            roster: self.roster,
             properties: self.signalling.properties.into_iter().collect(),
             key_frames_requested: self.key_frames_requested,
             hang_up_answered: self.hang_up_answered,
         })
-    }
-}
-
-/// RFC 7983 section 7, and RFC 5761 section 4 for what is RTCP.
-fn is_rtp(data: &[u8]) -> bool {
-    let [first, second, ..] = data else { return false };
-    (128..192).contains(first) && !(192..224).contains(second)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_rtp_is_taken_for_rtp() {
-        assert!(is_rtp(&[0x90, 111, 0]));
-        assert!(is_rtp(&[0x90, 0x80 | 100, 0]));
-        for other in [&[0x80, 200][..], &[22, 254], &[0, 1], &[0x80], &[]] {
-            assert!(!is_rtp(other), "{other:?}");
-        }
     }
 }
