@@ -1,4 +1,4 @@
-//! Who gets a packet, and where in a slot's history it belongs: steps 9 and 13 of docs/architecture.md.
+//! Who gets a packet, and where in a slot's history it belongs: steps 9 and 14 of docs/architecture.md.
 
 use crate::{
     drops::DropReason,

@@ -28,7 +28,7 @@ fn three() -> (Bench, [LegId; 3]) {
 fn watching() -> (Bench, [LegId; 3]) {
     let (mut bench, legs) = three();
     bench.select(legs[0], &[("C", 2)]);
-    bench.input(Input::SlotReached { receiver: legs[0], slot: 0, run: 1 });
+    bench.reach(legs[0], 0, 1);
     bench.advance(THROTTLE * 2);
     bench.take();
     (bench, legs)
@@ -58,7 +58,7 @@ fn it_is_asked_again_until_it_sends_one() {
     bench.take();
     bench.advance(THROTTLE * 3);
     assert_eq!(bench.asked(), [high(c); 3]);
-    bench.input(Input::SlotReached { receiver: a, slot: 0, run: 1 });
+    bench.reach(a, 0, 1);
     bench.take();
     bench.advance(THROTTLE * 3);
     assert!(bench.asked().is_empty());
@@ -114,12 +114,12 @@ fn a_source_that_sends_nothing_is_not_asked_again() {
     bench.select(a, &[("C", 2)]);
     let idle = Duration::from_secs(1);
     for layer in [Layer::Low, Layer::High] {
-        bench.input(Input::LayerReading { leg: c, layer, idle });
+        bench.idle(c, layer, idle);
     }
     bench.take();
     bench.advance(THROTTLE * 4);
     assert!(bench.asked().is_empty());
-    bench.input(Input::LayerReading { leg: c, layer: Layer::High, idle: Duration::ZERO });
+    bench.idle(c, Layer::High, Duration::ZERO);
     assert_eq!(bench.asked(), [high(c)], "it is back");
 }
 

@@ -6,10 +6,7 @@ mod core;
 use std::time::Duration;
 
 use serde_json::json;
-use sft_control::core::{
-    Input,
-    table::{Layer, LegId},
-};
+use sft_control::core::table::{Layer, LegId};
 
 use crate::core::{A_WHILE, Bench};
 
@@ -19,14 +16,14 @@ fn watching(quality: u8) -> (Bench, LegId, LegId) {
     let [a, b] = bench.conference(["A", "B"]);
     bench.learn(b);
     bench.select(a, &[("B", quality)]);
-    bench.input(Input::SlotReached { receiver: a, slot: 0, run: 1 });
+    bench.reach(a, 0, 1);
     bench.advance(A_WHILE * 10);
     bench.take();
     (bench, a, b)
 }
 
 fn idle(bench: &mut Bench, leg: LegId, layer: Layer, ms: u64) {
-    bench.input(Input::LayerReading { leg, layer, idle: Duration::from_millis(ms) });
+    bench.idle(leg, layer, Duration::from_millis(ms));
 }
 
 #[test]
@@ -36,7 +33,7 @@ fn a_silent_high_layer_gives_way_and_comes_back() {
     assert_eq!(bench.shown(a, 0), [(b, Layer::High, 1)]);
     idle(&mut bench, b, Layer::High, 800);
     assert_eq!(bench.shown(a, 0), [(b, Layer::High, 1), (b, Layer::Low, 2)]);
-    bench.input(Input::SlotReached { receiver: a, slot: 0, run: 2 });
+    bench.reach(a, 0, 2);
     idle(&mut bench, b, Layer::High, 0);
     assert_eq!(bench.shown(a, 0), [(b, Layer::Low, 2), (b, Layer::High, 3)]);
 }
@@ -62,6 +59,16 @@ fn while_neither_layer_sends_nothing_changes() {
         bench.advance(Duration::from_secs(5));
         assert!(bench.asked().is_empty(), "nobody is there to be asked");
     }
+}
+
+/// It has fallen back, and then the other layer stops too: a switch to either would wait for ever.
+#[test]
+fn a_layer_that_was_fallen_back_to_stays() {
+    let (mut bench, a, b) = watching(2);
+    idle(&mut bench, b, Layer::High, 900);
+    bench.reach(a, 0, 2);
+    idle(&mut bench, b, Layer::Low, 900);
+    assert_eq!(bench.shown(a, 0), [(b, Layer::Low, 2)]);
 }
 
 /// Frames of a shared screen are rare.

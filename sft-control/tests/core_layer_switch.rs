@@ -4,10 +4,7 @@
 
 mod core;
 
-use sft_control::core::{
-    Input,
-    table::{Layer, LegId},
-};
+use sft_control::core::table::{Layer, LegId};
 
 use crate::core::{A_WHILE, Bench, high, low};
 
@@ -17,7 +14,7 @@ fn watching() -> (Bench, LegId, LegId) {
     let [a, b] = bench.conference(["A", "B"]);
     bench.learn(b);
     bench.select(a, &[("B", 2)]);
-    bench.input(Input::SlotReached { receiver: a, slot: 0, run: 1 });
+    bench.reach(a, 0, 1);
     bench.advance(A_WHILE * 10);
     assert_eq!(bench.shown(a, 0), [(b, Layer::High, 1)]);
     bench.take();
@@ -30,7 +27,7 @@ fn both_layers_are_subscribed_until_the_new_one_has_a_key_frame() {
     bench.select(a, &[("B", 1)]);
     assert_eq!(bench.shown(a, 0), [(b, Layer::High, 1), (b, Layer::Low, 2)]);
     assert_eq!(bench.asked(), [low(b)]);
-    bench.input(Input::SlotReached { receiver: a, slot: 0, run: 2 });
+    bench.reach(a, 0, 2);
     assert_eq!(bench.shown(a, 0), [(b, Layer::Low, 2)]);
 }
 
@@ -38,7 +35,7 @@ fn both_layers_are_subscribed_until_the_new_one_has_a_key_frame() {
 fn a_switch_back_is_a_newer_run() {
     let (mut bench, a, b) = watching();
     bench.select(a, &[("B", 1)]);
-    bench.input(Input::SlotReached { receiver: a, slot: 0, run: 2 });
+    bench.reach(a, 0, 2);
     bench.select(a, &[("B", 0)]);
     assert_eq!(bench.shown(a, 0), [(b, Layer::Low, 2), (b, Layer::High, 3)]);
 }
@@ -58,7 +55,7 @@ fn a_switch_that_was_called_off_too_late_is_undone() {
     bench.select(a, &[("B", 1)]);
     bench.select(a, &[("B", 2)]);
     bench.take();
-    bench.input(Input::SlotReached { receiver: a, slot: 0, run: 2 });
+    bench.reach(a, 0, 2);
     assert_eq!(bench.shown(a, 0), [(b, Layer::High, 3)]);
     assert_eq!(bench.asked(), [high(b)]);
 }
@@ -70,9 +67,9 @@ fn a_switch_that_is_wanted_again_ends_at_its_own_run() {
     for quality in [1, 2, 1] {
         bench.select(a, &[("B", quality)]);
     }
-    bench.input(Input::SlotReached { receiver: a, slot: 0, run: 2 });
+    bench.reach(a, 0, 2);
     assert_eq!(bench.shown(a, 0), [(b, Layer::High, 1), (b, Layer::Low, 3)]);
-    bench.input(Input::SlotReached { receiver: a, slot: 0, run: 3 });
+    bench.reach(a, 0, 3);
     assert_eq!(bench.shown(a, 0), [(b, Layer::Low, 3)]);
 }
 
@@ -89,9 +86,9 @@ fn before_anything_is_shown_there_is_nothing_to_show_on() {
 #[test]
 fn a_run_that_nobody_subscribed_with_is_not_believed() {
     let (mut bench, a, b) = watching();
-    bench.input(Input::SlotReached { receiver: a, slot: 0, run: 7 });
-    bench.input(Input::SlotReached { receiver: a, slot: 9, run: 1 });
-    bench.input(Input::SlotReached { receiver: a, slot: 0, run: 0 });
+    bench.reach(a, 0, 7);
+    bench.reach(a, 9, 1);
+    bench.reach(a, 0, 0);
     assert_eq!(bench.shown(a, 0), [(b, Layer::High, 1)]);
     let current = bench.view().legs[0].video_slots[0].current.unwrap();
     assert_eq!((current.leg, current.layer, current.run, current.reached), (b, Layer::High, 1, true));

@@ -53,7 +53,7 @@ fn a_new_selection_replaces_the_old_one_at_once() {
     let (mut bench, [a, b, c]) = three();
     bench.select(a, &[("B", 2), ("C", 2)]);
     for slot in 0..2 {
-        bench.input(Input::SlotReached { receiver: a, slot, run: 1 });
+        bench.reach(a, slot, 1);
     }
     bench.select(a, &[("C", 2)]);
     assert_eq!(bench.shown(a, 0), [(c, Layer::High, 2)], "B is not shown on in its slot");
@@ -117,10 +117,10 @@ fn a_source_is_shown_when_its_ssrc_is_learned() {
     let [a, b] = bench.conference(["A", "B"]);
     bench.select(a, &[("B", 2)]);
     assert!(bench.shown(a, 0).is_empty());
-    bench.input(Input::LayerLearned { leg: b, layer: Layer::Low, ssrc: 71 });
+    bench.learn_layer(b, Layer::Low, 71);
     assert_eq!(bench.shown(a, 0), [(b, Layer::Low, 1)], "what there is");
-    bench.input(Input::SlotReached { receiver: a, slot: 0, run: 1 });
-    bench.input(Input::LayerLearned { leg: b, layer: Layer::High, ssrc: 72 });
+    bench.reach(a, 0, 1);
+    bench.learn_layer(b, Layer::High, 72);
     assert_eq!(bench.shown(a, 0), [(b, Layer::Low, 1), (b, Layer::High, 2)]);
 }
 
@@ -129,13 +129,13 @@ fn a_layer_is_learned_once_and_is_no_other_stream() {
     let (mut bench, [_, b, _]) = three();
     let audio = bench.audio(b).ssrc;
     bench.take();
-    bench.input(Input::LayerLearned { leg: b, layer: Layer::High, ssrc: 999 });
+    bench.learn_layer(b, Layer::High, 999);
     assert_eq!(bench.published(), 0);
     let c = bench.enter("D");
     let own = bench.view().legs[3].audio_ssrc.unwrap();
-    bench.input(Input::LayerLearned { leg: c, layer: Layer::High, ssrc: own });
-    bench.input(Input::LayerLearned { leg: c, layer: Layer::High, ssrc: audio });
-    bench.input(Input::LayerLearned { leg: c, layer: Layer::Low, ssrc: audio });
+    bench.learn_layer(c, Layer::High, own);
+    bench.learn_layer(c, Layer::High, audio);
+    bench.learn_layer(c, Layer::Low, audio);
     let layers: Vec<u32> = bench.view().legs[3].layers.iter().map(|layer| layer.ssrc).collect();
     assert_eq!(layers, [audio], "SSRCs of other legs are no matter, one's own are");
 }
@@ -145,11 +145,11 @@ fn a_layer_is_learned_once_and_is_no_other_stream() {
 fn a_layer_may_be_learned_before_the_channel_opens() {
     let mut bench = Bench::new();
     let a = bench.offer("A", false);
-    bench.input(Input::LayerLearned { leg: a, layer: Layer::High, ssrc: 5 });
+    bench.learn_layer(a, Layer::High, 5);
     assert!(bench.view().legs[0].layers.is_empty(), "before the answer nothing can have come");
     bench.answer("A");
     bench.take();
-    bench.input(Input::LayerLearned { leg: a, layer: Layer::High, ssrc: 5 });
+    bench.learn_layer(a, Layer::High, 5);
     assert_eq!(bench.published(), 0);
     bench.input(Input::ChannelOpen { leg: a });
     assert_eq!(bench.source(a, 5).leg, a);
@@ -172,7 +172,7 @@ fn a_legacy_clients_stream_serves_every_quality() {
         bench.advance(A_WHILE);
         bench.authorise_all(a);
         bench.authorise_all(b);
-        bench.input(Input::LayerLearned { leg: b, layer: Layer::Low, ssrc: 83 });
+        bench.learn_layer(b, Layer::Low, 83);
         bench.select(a, &[("B", quality)]);
         assert_eq!(bench.shown(a, 0), [(b, Layer::High, 1)]);
         assert_eq!(bench.source(b, 82).csrc, 82);

@@ -1,5 +1,7 @@
 //! IPv6, alone and beside IPv4.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod transport;
 
 use sft_control::transport::MediaAddress;

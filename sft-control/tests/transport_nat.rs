@@ -1,5 +1,7 @@
 //! Addresses behind NATs, ours and the clients': sockets' own addresses inside, outer ones outside.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod transport;
 
 use std::time::Duration;

@@ -1,5 +1,5 @@
 //! Once per copy: which receiver it is for, its place in that receiver's slot, its headers and its seal
-//! (steps 11 to 15 of docs/architecture.md, in their order). No frame leaves that was not sealed here.
+//! (steps 11 to 16 of docs/architecture.md, in their order). No frame leaves that was not sealed here.
 
 mod finish;
 mod identify;
@@ -47,7 +47,7 @@ pub unsafe fn run(ctx: *mut xdp_md) -> u32 {
 }
 
 stage!(
-    /// Steps 11 to 14 up to the RTP header. Leaves the copy in `Scratch::copy` and everything for sealing it
+    /// Steps 11 to 15 up to the RTP header. Leaves the copy in `Scratch::copy` and everything for sealing it
     /// in `Scratch::work`.
     sft_place,
     place
@@ -58,8 +58,8 @@ unsafe fn place(ctx: *mut xdp_md, scratch: *mut Scratch) -> Result<(), End> {
     // SAFETY: the context and this CPU's scratch.
     unsafe {
         let (flight, entry) = identify::copy(ctx)?;
-        slot::take(scratch, flight, &entry)?;
         let family = way::find(ctx, scratch, flight, &entry)?;
+        slot::take(scratch, flight, &entry)?;
         match family {
             Family::V4 => rtp::write::<IPV4_PAYLOAD>(ctx, scratch, flight),
             Family::V6 => rtp::write::<IPV6_PAYLOAD>(ctx, scratch, flight),

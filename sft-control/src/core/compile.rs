@@ -1,16 +1,16 @@
 //! From a conference's state to its forwarding table.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use super::{
     Core, Step, Timer,
-    conference::{Conference, Member, Shown},
+    conference::{Conference, Member},
     event::Output,
-    table::{ConferenceId, ConferenceTable, Layer, Media, Receiver, Source, Subscription},
+    table::{ConferenceId, ConferenceTable, Layer, LegId, Media, Receiver, Source, Subscription},
 };
 
-/// Between two tables for authorisations, which come from all members at once after each change of the list:
-/// one table takes in many of them.
+/// Between two tables, except when legs come and go: authorisations, selections and switches come from many
+/// members at once, and one table takes in all of them. It also bounds what a busy client costs.
 const PAUSE: Duration = Duration::from_millis(20);
 
 impl Core {
@@ -40,18 +40,39 @@ impl Core {
     }
 }
 
+/// Who watches each layer of each leg.
+type Watchers = HashMap<(LegId, Layer), Vec<Subscription>>;
+
 impl Conference {
     fn compile(&self) -> ConferenceTable {
+        let mut watchers = self.watchers();
         let audio = self.established().filter_map(|member| self.audio_source(member));
         let video = self.established().flat_map(|member| {
-            let layers = [Layer::Low, Layer::High].into_iter();
-            layers.filter_map(|layer| self.video_source(member, layer))
+            [Layer::Low, Layer::High].map(|layer| {
+                let watchers = watchers.remove(&(member.leg, layer)).unwrap_or_default();
+                member.video_source(layer, watchers)
+            })
         });
         ConferenceTable {
             conference: self.id,
             receivers: self.established().map(Member::receiver).collect(),
-            sources: audio.chain(video).collect(),
+            sources: audio.chain(video.flatten()).collect(),
         }
+    }
+
+    /// One pass over all slots, since a conference has many more sources than a slot shows.
+    fn watchers(&self) -> Watchers {
+        let mut watchers = Watchers::new();
+        for member in self.established() {
+            for (slot, state) in (0u8..).zip(&member.video_slots) {
+                for shown in [state.current, state.pending].into_iter().flatten() {
+                    let (receiver, run) = (member.leg, shown.run);
+                    let subscription = Subscription { receiver, slot, run, from_keyframe: true };
+                    watchers.entry((shown.leg, shown.layer)).or_default().push(subscription);
+                }
+            }
+        }
+        watchers
     }
 
     fn audio_source(&self, member: &Member) -> Option<Source> {
@@ -68,33 +89,15 @@ impl Conference {
             subscribers: hearers.map(subscription).collect(),
         })
     }
-
-    fn video_source(&self, member: &Member, layer: Layer) -> Option<Source> {
-        let ssrc = member.layer(layer)?.ssrc;
-        let mut subscribers = Vec::new();
-        for peer in self.established() {
-            for (place, slot) in peer.video_slots.iter().enumerate() {
-                let shown = [slot.current, slot.pending].into_iter().flatten();
-                let of_source = |shown: &Shown| shown.leg == member.leg && shown.layer == layer;
-                subscribers.extend(shown.filter(of_source).map(|shown| Subscription {
-                    receiver: peer.leg,
-                    slot: place as u8,
-                    run: shown.run,
-                    from_keyframe: true,
-                }));
-            }
-        }
-        Some(Source {
-            leg: member.leg,
-            ssrc,
-            csrc: member.video_ssrc,
-            media: Media::Video { layer },
-            subscribers,
-        })
-    }
 }
 
 impl Member {
+    fn video_source(&self, layer: Layer, subscribers: Vec<Subscription>) -> Option<Source> {
+        let ssrc = self.layer(layer)?.ssrc;
+        let media = Media::Video { layer };
+        Some(Source { leg: self.leg, ssrc, csrc: self.video_ssrc, media, subscribers })
+    }
+
     fn receiver(&self) -> Receiver {
         Receiver {
             leg: self.leg,

@@ -109,7 +109,7 @@ impl Core {
         let entries = streams.iter().take(member.video_slots.len());
         member.selection = entries.map(|entry| (entry.user.clone(), entry.quality)).collect();
         let conference = conference.id;
-        self.settle(step, conference);
+        self.settle_soon(step, conference);
     }
 }
 

@@ -20,7 +20,7 @@ impl Core {
         let member = &mut conference.members[place];
         if member.learn(layer, ssrc) && member.is_established() {
             let conference = conference.id;
-            self.settle(step, conference);
+            self.settle_soon(step, conference);
         }
     }
 
@@ -33,7 +33,7 @@ impl Core {
         state.idle = idle;
         if switched {
             let conference = conference.id;
-            self.settle(step, conference);
+            self.settle_soon(step, conference);
         }
     }
 
@@ -43,7 +43,7 @@ impl Core {
         let Some(slot) = conference.members[place].video_slots.get_mut(usize::from(slot)) else { return };
         if slot.reach(run) {
             let conference = conference.id;
-            self.settle(step, conference);
+            self.settle_soon(step, conference);
         }
     }
 }

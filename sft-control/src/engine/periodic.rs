@@ -161,6 +161,8 @@ fn read_sources(
             Media::Audio { .. } => {
                 levels.push(AudioLevel { leg, level: reading.stats.level.min(127) as u8, idle });
             }
+            // Nothing has arrived in this lane yet: as good as new, not idle since the clock began.
+            Media::Video { .. } if reading.stats.last_arrival_ns == 0 => {}
             Media::Video { layer } => layers.push(Input::LayerReading { leg, layer, idle }),
         }
     }

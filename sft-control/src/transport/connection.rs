@@ -1,9 +1,6 @@
 //! One leg's transport from its answer on: str0m, and what we must know about its address pairs.
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use is::stun::TransId;
 use sft_common::{
@@ -11,7 +8,7 @@ use sft_common::{
     drops::DropReason,
 };
 use str0m::{
-    Candidate, Event, IceConnectionState, IceCreds, Input, Output, Rtc, RtcConfig, RtcError,
+    Event, IceConnectionState, IceCreds, Input, Output, Rtc, RtcConfig, RtcError,
     channel::{ChannelConfig, ChannelId},
     crypto::Fingerprint,
     net::{Protocol, Receive, Transmit},
@@ -19,6 +16,7 @@ use str0m::{
 
 use super::{
     Identity, MAX_BACKLOG, MAX_DATAGRAM, MAX_MESSAGE, MediaAddress, SendError, TransportEvent,
+    addresses::{Addresses, remote_candidates, sends_to},
     checks::Checks,
     dtls::{self, Export, KeySlot},
     paths::Paths,
@@ -39,8 +37,6 @@ const CHECK_RTO: Duration = Duration::from_millis(150);
 const DISCONNECTED: Duration = Duration::from_secs(8);
 /// Largest message that a client may send, in bytes.
 const RECEIVE: u32 = 256 * 1024;
-/// A type preference between those of a direct and of a relayed path (RFC 8445 section 5.1.2.2).
-const SIGNALLED: u32 = 100;
 /// Longest parts of the user name that our checks can carry.
 const UFRAG: usize = 96;
 /// How often str0m is asked to go on at one instant.
@@ -66,7 +62,7 @@ pub(super) struct Connection {
     rtc: Rtc,
     keys: KeySlot,
     keyed: bool,
-    media: Vec<MediaAddress>,
+    media: Addresses,
     own: IceCreds,
     remote: IceCreds,
     checks: Checks,
@@ -95,18 +91,11 @@ impl Connection {
         if answer.ufrag.len() > UFRAG {
             return Err(Problem::Fatal(format!("ice-ufrag of {} bytes is too long", answer.ufrag.len())));
         }
-        let mut config = RtcConfig::new()
-            .set_local_ice_credentials(own.clone())
-            // Media never gets here; tables for it would only take memory.
-            .clear_codecs()
-            .clear_extension_map()
-            .set_sctp_max_message_size(RECEIVE)
-            .set_sctp_max_buffered_amount(MAX_BACKLOG);
-        config.set_initial_stun_rto(CHECK_RTO);
-        let (mut rtc, keys) = dtls::build(config, identity, now);
+        let (mut rtc, keys) = stack(identity, own, now);
         let remote = IceCreds { ufrag: answer.ufrag.clone(), pass: answer.password.clone() };
         let fingerprint = Fingerprint { hash_func: "sha-256".into(), bytes: answer.fingerprint.to_vec() };
-        for candidate in local_candidates(media) {
+        let media = Addresses::new(media);
+        for candidate in media.candidates() {
             rtc.add_local_candidate(candidate);
         }
         let active = answer.setup == Setup::Passive;
@@ -127,7 +116,7 @@ impl Connection {
             rtc,
             keys,
             keyed: false,
-            media: media.to_vec(),
+            media,
             own: own.clone(),
             remote,
             checks: Checks::default(),
@@ -150,7 +139,7 @@ impl Connection {
     ) -> Result<(), Problem> {
         let &[first, second, ..] = datagram else { return Err(Problem::Drop(DropReason::Runt)) };
         let destination =
-            advertised(&self.media, tuple.local).ok_or(Problem::Drop(DropReason::UnknownTuple))?;
+            self.media.advertised(tuple.local).ok_or(Problem::Drop(DropReason::UnknownTuple))?;
         let bad = match classify(first, second) {
             Packet::Stun => {
                 self.admit(tuple, datagram, now, into).ok_or(Problem::Drop(DropReason::BadStun))?;
@@ -164,6 +153,8 @@ impl Connection {
         };
         let received = Receive::new(Protocol::Udp, tuple.remote, destination, datagram)
             .map_err(|_| Problem::Drop(bad))?;
+        // A check that makes the agent look again may nominate its pair, which must outlive that.
+        self.roam(now, into)?;
         self.rtc.handle_input(Input::Receive(now, received))?;
         self.settle(now, into)
     }
@@ -231,6 +222,8 @@ impl Connection {
 
     /// See [`super::Transport::close`].
     pub(super) fn close(&mut self, now: Instant, into: &mut Vec<TransportEvent>) -> Result<(), Problem> {
+        // What was taken to be sent goes before the goodbye, which str0m sends at once.
+        self.handle_timeout(now, into)?;
         self.open = false;
         self.rtc.close()?;
         self.rtc.handle_input(Input::Timeout(now))?;
@@ -250,12 +243,7 @@ impl Connection {
 
     /// Does all that is due, and collects what is to be done outside.
     fn settle(&mut self, now: Instant, into: &mut Vec<TransportEvent>) -> Result<(), Problem> {
-        while let Some(step) = self.roaming.step(now) {
-            match step {
-                Step::Check(tuple) => self.check(tuple, into),
-                Step::Renew(tuple) => self.renew(tuple, now)?,
-            }
-        }
+        self.roam(now, into)?;
         self.drain(now, into)?;
         let rtc = &self.rtc;
         if let Some(tuple) = self.paths.follow(|remote| sends_to(rtc, remote, now)) {
@@ -267,6 +255,19 @@ impl Connection {
             }
             _ => Ok(()),
         }
+    }
+
+    fn roam(&mut self, now: Instant, into: &mut Vec<TransportEvent>) -> Result<(), Problem> {
+        while let Some(step) = self.roaming.step(now) {
+            match step {
+                Step::Check(tuple) => self.check(tuple, into),
+                Step::Renew(tuple) => {
+                    self.renew(tuple, now)?;
+                    self.drain(now, into)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn drain(&mut self, now: Instant, into: &mut Vec<TransportEvent>) -> Result<(), Problem> {
@@ -308,7 +309,7 @@ impl Connection {
     }
 
     fn transmit(&mut self, transmit: Transmit, into: &mut Vec<TransportEvent>) {
-        let Some(local) = local(&self.media, transmit.source) else { return };
+        let Some(local) = self.media.own(transmit.source) else { return };
         let tuple = Tuple { local, remote: transmit.destination };
         let data = Vec::from(transmit.contents);
         match stun::parse(&data) {
@@ -342,10 +343,8 @@ impl Connection {
                 into.push(TransportEvent::ChannelMessage(message.data));
             }
             Event::ChannelClose(channel) if channel != self.channel => {}
-            Event::ChannelClose(_) | Event::Closed => {
-                if std::mem::take(&mut self.open) {
-                    into.push(TransportEvent::ChannelClosed);
-                }
+            Event::ChannelClose(_) | Event::Closed if std::mem::take(&mut self.open) => {
+                into.push(TransportEvent::ChannelClosed);
             }
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
                 self.disconnected = Some(now)
@@ -368,10 +367,7 @@ impl Connection {
     /// Makes the agent check all pairs of a local address anew: it drops them with the address, and makes new
     /// ones when that comes back.
     fn renew(&mut self, tuple: Tuple, now: Instant) -> Result<(), Problem> {
-        let address = advertised(&self.media, tuple.local);
-        let Some(candidate) = address.and_then(|address| Candidate::host(address, Protocol::Udp).ok()) else {
-            return Ok(());
-        };
+        let Some(candidate) = self.media.candidate(tuple.local) else { return Ok(()) };
         if self.rtc.direct_api().invalidate_candidate(&candidate) {
             self.rtc.add_local_candidate(candidate);
         }
@@ -379,37 +375,15 @@ impl Connection {
     }
 }
 
-/// The address that str0m and the client know for one of our sockets; the first, if it is advertised twice.
-fn advertised(media: &[MediaAddress], local: SocketAddr) -> Option<SocketAddr> {
-    media.iter().find(|address| address.local == local).map(|address| address.advertised)
-}
-
-fn local(media: &[MediaAddress], advertised: SocketAddr) -> Option<SocketAddr> {
-    media.iter().find(|address| address.advertised == advertised).map(|address| address.local)
-}
-
-/// One candidate per socket.
-fn local_candidates(media: &[MediaAddress]) -> impl Iterator<Item = Candidate> + '_ {
-    let first = |address: &&MediaAddress| advertised(media, address.local) == Some(address.advertised);
-    media.iter().filter(first).filter_map(|address| Candidate::host(address.advertised, Protocol::Udp).ok())
-}
-
-/// The client's candidates, best first. An address that only its checks reveal ranks above all of them: the
-/// client is there without a relay, which is among the signalled ones.
-fn remote_candidates(addresses: &[SocketAddr]) -> impl Iterator<Item = Candidate> + '_ {
-    addresses.iter().zip((0..=u16::MAX).rev()).filter_map(|(address, preference)| {
-        let priority = SIGNALLED << 24 | u32::from(preference) << 8 | 255;
-        let (ip, port) = (address.ip(), address.port());
-        let line = format!("candidate:1 1 udp {priority} {ip} {port} typ host");
-        Candidate::from_sdp_string(&line).ok()
-    })
-}
-
-/// Whether str0m sends to this remote address. It has no event for that, but it takes any packet from there,
-/// even one that is of no use to it.
-fn sends_to(rtc: &Rtc, remote: SocketAddr, now: Instant) -> bool {
-    /// A STUN indication, which no agent takes by itself.
-    const INDICATION: [u8; 20] = [0, 0x11, 0, 0, 0x21, 0x12, 0xa4, 0x42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-    Receive::new(Protocol::Udp, remote, remote, &INDICATION)
-        .is_ok_and(|packet| rtc.accepts(&Input::Receive(now, packet)))
+/// str0m for one leg, before it knows of the other side.
+fn stack(identity: &Identity, own: &IceCreds, now: Instant) -> (Rtc, KeySlot) {
+    let mut config = RtcConfig::new()
+        .set_local_ice_credentials(own.clone())
+        // Media never gets here; tables for it would only take memory.
+        .clear_codecs()
+        .clear_extension_map()
+        .set_sctp_max_message_size(RECEIVE)
+        .set_sctp_max_buffered_amount(MAX_BACKLOG);
+    config.set_initial_stun_rto(CHECK_RTO);
+    dtls::build(config, identity, now)
 }

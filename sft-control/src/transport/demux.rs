@@ -84,9 +84,8 @@ impl Demux {
     /// has answered this one.
     pub fn validated(&mut self, leg: LegId, tuple: Tuple) {
         let Some(holder) = self.legs.get_mut(&leg) else { return };
-        match self.by_pair.insert(tuple, leg) {
-            Some(former) if former == leg => return,
-            _ => holder.pairs.push(tuple),
+        if self.by_pair.insert(tuple, leg) != Some(leg) {
+            holder.pairs.push(tuple);
         }
     }
 

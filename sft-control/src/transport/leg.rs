@@ -224,3 +224,16 @@ fn keep(early: &mut Early, own: &IceCreds, tuple: Tuple, datagram: &[u8]) -> Res
         Packet::Rtp | Packet::Rtcp | Packet::Other => Err(DropReason::NotMedia),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_the_stack_ends_one_leg() {
+        let result = guard(|| -> Result<(), Problem> { panic!("as the stack might") });
+        assert!(
+            matches!(result, Err(Problem::Fatal(reason)) if reason == "internal error of the WebRTC stack")
+        );
+    }
+}

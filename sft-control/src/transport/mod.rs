@@ -3,6 +3,7 @@
 //! Sans-IO: datagrams in, datagrams and events out, the clock passed in. SRTP keys are taken out of the
 //! handshake for the lanes and RTCP; str0m never sees media.
 
+mod addresses;
 mod checks;
 mod connection;
 mod demux;

@@ -94,7 +94,6 @@ impl Checks {
         for output in out {
             self.output(output);
         }
-        self.no_slot_is_left_behind();
         // A timeout that is due would be asked for again at once, for ever.
         assert!(next.is_none_or(|next| next > now) || !out.is_empty());
     }
@@ -240,8 +239,8 @@ impl Checks {
         assert_ne!(leg, to.receiver);
     }
 
-    /// A slot that is beyond all its subscriptions shows nothing ever again.
-    fn no_slot_is_left_behind(&self) {
+    /// A slot that is beyond all its subscriptions shows nothing ever again. Holds when no table is due.
+    pub(crate) fn no_slot_is_left_behind(&self) {
         let mut newest: HashMap<(LegId, u8), u32> = HashMap::new();
         for (receiver, slot, _, _, run) in self.tables.values().flat_map(shown) {
             let newest = newest.entry((receiver, slot)).or_default();

@@ -20,6 +20,8 @@ pub(crate) const GROUP: &str = "9f9b03b4754142e5ce60d63a459e1db7";
 pub(crate) const URL: &str = "https://sft.example.com/sfts/sftd-0";
 /// Long enough for every pause between two lists or two tables of a conference.
 pub(crate) const A_WHILE: Duration = Duration::from_millis(100);
+/// Between two tables of a conference.
+const PAUSE: Duration = Duration::from_millis(20);
 
 pub(crate) struct Bench {
     pub(crate) core: Core,
@@ -73,6 +75,9 @@ impl Bench {
             self.input(Input::Timeout);
         }
         self.set_clock(end);
+        if time >= PAUSE {
+            self.checks.no_slot_is_left_behind();
+        }
     }
 
     fn set_clock(&mut self, instant: Instant) {
@@ -214,6 +219,7 @@ impl Bench {
         let streams: Vec<Value> =
             streams.iter().map(|(user, quality)| json!({ "userid": user, "quality": quality })).collect();
         self.say(leg, &message("CONFSTREAMS", false, json!({ "mode": "list", "streams": streams })));
+        self.advance(PAUSE);
     }
 
     pub(crate) fn propsync(&mut self, leg: LegId, props: Value) {
@@ -222,8 +228,23 @@ impl Bench {
 
     /// Both layers of a leg become known: low as 10 * leg + 1, high as 10 * leg + 2.
     pub(crate) fn learn(&mut self, leg: LegId) {
-        self.input(Input::LayerLearned { leg, layer: Layer::Low, ssrc: low(leg) });
-        self.input(Input::LayerLearned { leg, layer: Layer::High, ssrc: high(leg) });
+        self.learn_layer(leg, Layer::Low, low(leg));
+        self.learn_layer(leg, Layer::High, high(leg));
+    }
+
+    pub(crate) fn learn_layer(&mut self, leg: LegId, layer: Layer, ssrc: u32) {
+        self.input(Input::LayerLearned { leg, layer, ssrc });
+        self.advance(PAUSE);
+    }
+
+    pub(crate) fn reach(&mut self, receiver: LegId, slot: u8, run: u32) {
+        self.input(Input::SlotReached { receiver, slot, run });
+        self.advance(PAUSE);
+    }
+
+    pub(crate) fn idle(&mut self, leg: LegId, layer: Layer, idle: Duration) {
+        self.input(Input::LayerReading { leg, layer, idle });
+        self.advance(PAUSE);
     }
 
     // ---- The table ------------------------------------------------------------------------------

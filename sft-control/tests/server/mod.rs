@@ -1,5 +1,6 @@
 //! A server inside the test: engine in the userspace lane, and the join's listener, on loopback.
 #![allow(dead_code, reason = "every test uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 use std::{
     io::{Read, Write},

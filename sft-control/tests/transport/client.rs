@@ -40,6 +40,7 @@ pub(crate) struct Client {
     pub(crate) due: Instant,
     pub(crate) outbox: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
     pub(crate) exported: Exported,
+    madness: Madness,
     credentials: IceCreds,
     fingerprint: [u8; 32],
     setup: Setup,
@@ -51,9 +52,9 @@ pub(crate) type Exported = Arc<Mutex<Option<(Vec<u8>, SrtpProfile)>>>;
 
 impl Client {
     pub(crate) fn new(offer: &TransportParameters, links: &[Link], setup: Setup, now: Instant) -> Self {
-        let exported = Exported::default();
+        let (exported, madness) = (Exported::default(), Madness::default());
         // Lives as long as the tests.
-        let provider = Box::leak(Box::new(Showing { exported: exported.clone() }));
+        let provider = Box::leak(Box::new(Showing { exported: exported.clone(), madness: madness.clone() }));
         let crypto = CryptoProvider { dtls_provider: provider, ..str0m_aws_lc_rs::default_provider() };
         let mut rtc = Rtc::builder().set_crypto_provider(Arc::new(crypto)).build(now);
         for link in links {
@@ -82,6 +83,7 @@ impl Client {
             due: now,
             outbox: Vec::new(),
             exported,
+            madness,
             credentials,
             fingerprint: own,
             setup,
@@ -107,6 +109,13 @@ impl Client {
     pub(crate) fn send(&mut self, message: &str) {
         let (channel, _) = self.channel.clone().unwrap();
         assert!(self.rtc.channel(channel).unwrap().write(false, message.as_bytes()).unwrap());
+    }
+
+    /// Sends an SCTP packet of the caller's at the next timeout, with the association's tag and a right
+    /// checksum.
+    pub(crate) fn inject(&mut self, packet: &[u8]) {
+        self.madness.lock().unwrap().packets.push(packet.to_vec());
+        self.due = Instant::now();
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
@@ -159,10 +168,27 @@ impl Client {
     }
 }
 
+/// What a mad client says beside str0m.
+type Madness = Arc<Mutex<Injection>>;
+
+#[derive(Debug, Default)]
+struct Injection {
+    /// The verification tag that str0m uses towards the server.
+    tag: [u8; 4],
+    packets: Vec<Vec<u8>>,
+}
+
+/// CRC-32C (RFC 9260 appendix A).
+fn crc32c(data: &[u8]) -> u32 {
+    let step = |crc: u32, _| if crc & 1 == 1 { crc >> 1 ^ 0x82f6_3b78 } else { crc >> 1 };
+    !data.iter().fold(!0, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), step))
+}
+
 /// str0m's own DTLS with the exported keys shown.
 #[derive(Debug)]
 struct Showing {
     exported: Exported,
+    madness: Madness,
 }
 
 impl DtlsProvider for Showing {
@@ -179,7 +205,7 @@ impl DtlsProvider for Showing {
     ) -> Result<Box<dyn DtlsInstance>, CryptoError> {
         let provider = str0m_aws_lc_rs::default_provider().dtls_provider;
         let inner = provider.new_dtls(certificate, now, version, mtu)?;
-        Ok(Box::new(Shown { inner, exported: self.exported.clone() }))
+        Ok(Box::new(Shown { inner, exported: self.exported.clone(), madness: self.madness.clone() }))
     }
 }
 
@@ -187,10 +213,21 @@ impl DtlsProvider for Showing {
 struct Shown {
     inner: Box<dyn DtlsInstance>,
     exported: Exported,
+    madness: Madness,
 }
 
 impl DtlsInstance for Shown {
     fn poll_output<'a>(&mut self, buffer: &'a mut [u8]) -> DtlsOutput<'a> {
+        let mut madness = self.madness.lock().unwrap();
+        let tag = madness.tag;
+        for mut packet in madness.packets.drain(..) {
+            packet[4..8].copy_from_slice(&tag);
+            packet[8..12].fill(0);
+            let checksum = crc32c(&packet);
+            packet[8..12].copy_from_slice(&checksum.to_le_bytes());
+            // The server may have ended the connection.
+            let _ = self.inner.send_application_data(&packet);
+        }
         let output = self.inner.poll_output(buffer);
         if let DtlsOutput::KeyingMaterial(block, profile) = &output {
             *self.exported.lock().unwrap() = Some((block.to_vec(), *profile));
@@ -207,6 +244,9 @@ impl DtlsInstance for Shown {
         self.inner.handle_packet(packet)
     }
     fn send_application_data(&mut self, data: &[u8]) -> Result<usize, DtlsImplError> {
+        if let Some(tag) = data.get(4..8) {
+            self.madness.lock().unwrap().tag.copy_from_slice(tag);
+        }
         self.inner.send_application_data(data)
     }
     fn is_active(&self) -> bool {

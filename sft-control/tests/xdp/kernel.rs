@@ -41,11 +41,19 @@ const SIZED: [&str; 15] = [
 ];
 
 /// The object that `cargo xtask build-ebpf` makes.
-fn object() -> Vec<u8> {
+pub(crate) fn object() -> Vec<u8> {
     let path = std::env::var_os("SFT_BPF_OBJECT").map(PathBuf::from).unwrap_or_else(|| {
         [env!("CARGO_MANIFEST_DIR"), "../target/bpf/bpfel-unknown-none/release/sft-ebpf"].iter().collect()
     });
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}: cargo xtask build-ebpf", path.display()))
+}
+
+/// The programs' clock.
+pub(crate) fn monotonic_ns() -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the time is ours.
+    assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) }, 0);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
 /// What ingress made of a frame.
@@ -156,10 +164,7 @@ impl Kernel {
 
     /// The programs' clock.
     pub(crate) fn monotonic_ns(&self) -> u64 {
-        let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: the time is ours.
-        assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) }, 0);
-        now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+        monotonic_ns()
     }
 
     /// The values of all CPUs.

@@ -5,6 +5,9 @@
 
 pub(crate) mod conference;
 pub(crate) mod kernel;
+pub(crate) mod lane;
 pub(crate) mod packet;
+pub(crate) mod sender;
 pub(crate) mod srtp;
+pub(crate) mod tables;
 pub(crate) mod wire;

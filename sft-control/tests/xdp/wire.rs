@@ -42,6 +42,27 @@ impl Wire {
         Wire { socket: packet_socket(CLIENTS), interface: index(SERVER) }
     }
 
+    /// Gives [`SERVER`] the MAC address and the addresses that `conference` names, and their networks.
+    pub(crate) fn add_addresses(&self) {
+        run("ip", &["link", "set", SERVER, "address", "02:00:00:00:00:01"]);
+        run("ip", &["address", "add", "192.0.2.1/24", "dev", SERVER]);
+        run("ip", &["address", "add", "2001:db8::1/64", "dev", SERVER, "nodad"]);
+    }
+
+    /// Lets the server know where the clients are. Until then it could only ask, and nobody answers.
+    pub(crate) fn add_neighbours(&self) {
+        for address in ["192.0.2.2", "2001:db8::2"] {
+            let neighbour = [address, "lladdr", "02:00:00:00:00:02", "dev", SERVER, "nud", "permanent"];
+            run("ip", &[&["neighbour", "replace"], &neighbour[..]].concat());
+        }
+    }
+
+    /// `true` if XDP programs are attached to [`SERVER`].
+    pub(crate) fn has_programs(&self) -> bool {
+        let output = Command::new("ip").args(["link", "show", SERVER]).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).contains("xdp")
+    }
+
     /// Puts a frame on the wire towards the server.
     pub(crate) fn send(&self, frame: &[u8]) {
         // SAFETY: the bytes are ours.
@@ -51,11 +72,20 @@ impl Wire {
 
     /// The next datagram from the server; `None` if nothing has come for a while.
     pub(crate) fn receive(&self) -> Option<Datagram> {
+        self.next(0)
+    }
+
+    /// A datagram that is already there.
+    pub(crate) fn waiting(&self) -> Option<Datagram> {
+        self.next(libc::MSG_DONTWAIT)
+    }
+
+    fn next(&self, flags: i32) -> Option<Datagram> {
         let mut buffer = [0; 4096];
         loop {
+            let (start, length) = (buffer.as_mut_ptr().cast(), buffer.len());
             // SAFETY: the buffer is ours and as long as we say.
-            let length =
-                unsafe { libc::recv(self.socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), 0) };
+            let length = unsafe { libc::recv(self.socket.as_raw_fd(), start, length, flags) };
             if length < 0 {
                 return None;
             }
@@ -125,7 +155,7 @@ fn index(interface: &str) -> u32 {
     index
 }
 
-fn run(program: &str, arguments: &[&str]) {
+pub(crate) fn run(program: &str, arguments: &[&str]) {
     let output = Command::new(program).args(arguments).output();
     let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
     let errors = String::from_utf8_lossy(&output.stderr);

@@ -1,5 +1,5 @@
 //! Behind the seal: the headers in front of RTP with their checksums, and the count
-//! (steps 14 and 15).
+//! (steps 15 and 16).
 
 use aya_ebpf::bindings::xdp_md;
 use sft_common::{

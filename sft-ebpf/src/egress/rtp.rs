@@ -1,4 +1,4 @@
-//! Step 14, first half: the frame gets the size of the copy, and its RTP header.
+//! Step 15, first half: the frame gets the size of the copy, and its RTP header.
 
 use aya_ebpf::{
     bindings::xdp_md,

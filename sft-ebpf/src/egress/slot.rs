@@ -1,4 +1,4 @@
-//! Step 13: the copy's place in its slot.
+//! Step 14: the copy's place in its slot.
 
 use sft_common::{
     decision,

@@ -1,4 +1,4 @@
-//! Where the copy goes, under which key, and whether it fits.
+//! Step 13: where the copy goes, under which key, and whether it fits.
 
 use aya_ebpf::bindings::xdp_md;
 use sft_common::{

@@ -49,6 +49,7 @@ impl Network {
             // A veth peer takes frames sent by XDP only while it polls, and GRO makes it poll.
             run(network.enter(name).args(["ethtool", "-K", interface, "gro", "on"]))?;
         }
+        poll_in_a_thread(client, CLIENT_INTERFACE)?;
         Ok(network)
     }
 
@@ -76,6 +77,14 @@ impl Drop for Network {
             output(command("ip").args(["netns", "del", name]));
         }
     }
+}
+
+/// A veth interface holds 256 frames. While the server's end makes copies in one go, the clients' end has to
+/// take them on another CPU; a network card would hold several times as many.
+fn poll_in_a_thread(namespace: &str, interface: &str) -> Result<()> {
+    let order = format!("echo 1 > /sys/class/net/{interface}/threaded");
+    // `ip netns exec` shows the namespace's own interfaces below /sys.
+    run(command("ip").args(["netns", "exec", namespace, "sh", "-c", &order]))
 }
 
 fn ip(arguments: &[&str]) -> Result<()> {

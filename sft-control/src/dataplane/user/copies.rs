@@ -1,4 +1,4 @@
-//! The copies of a packet: steps 11 to 15 of docs/architecture.md.
+//! The copies of a packet: steps 11 to 16 of docs/architecture.md.
 
 use sft_common::{
     decision,

@@ -4,6 +4,7 @@ use sft_common::{
     frame::Family,
     maps::{
         ARRIVALS, ArrivalRing, KeyRecord, LEG_PASS, LegControl, LegRecord, NO_EGRESS, PathRecord, TupleKey,
+        name,
     },
 };
 
@@ -57,10 +58,7 @@ impl KernelLane {
     pub(super) fn add_tuple(&mut self, leg: LegId, tuple: Tuple) -> Result<(), LaneError> {
         let number = self.leg(leg)?.number;
         let inserted = self.maps.tuples.insert(tuple_key(tuple), number, 0);
-        inserted.map_err(|_| LaneError::Full {
-            map: sft_common::maps::name::TUPLES,
-            limit: self.legs.len() * 4,
-        })?;
+        inserted.map_err(|_| LaneError::Full { map: name::TUPLES, limit: self.tuples_limit as usize })?;
         if let Some(leg) = self.legs.get_mut(&leg)
             && !leg.tuples.contains(&tuple)
         {

@@ -40,6 +40,8 @@ pub struct KernelLane {
     egress: Interface,
     resolver: Resolver,
     numbers: AllNumbers,
+    /// Size of `TUPLES`.
+    tuples_limit: u32,
     legs: HashMap<LegId, Leg>,
     conferences: HashMap<ConferenceId, Conference>,
     sources: HashMap<(LegId, u32), Source>,
@@ -75,8 +77,8 @@ struct Leg {
     path: Option<(u32, sft_common::maps::PathRecord)>,
     /// First slot and number of slots, once a table names the leg as receiver.
     slots: Option<(u32, u32)>,
-    /// Transport-wide number of the last arrival taken.
-    last_arrival: Option<u16>,
+    /// The arrival taken last.
+    last_arrival: Option<super::Arrival>,
 }
 
 struct Conference {
@@ -117,6 +119,7 @@ impl KernelLane {
                 entries: Numbers::new(name::ENTRIES, sizes.entries),
                 paths: Numbers::new(name::PATHS, sizes.paths),
             },
+            tuples_limit: sizes.tuples,
             legs: HashMap::new(),
             conferences: HashMap::new(),
             sources: HashMap::new(),

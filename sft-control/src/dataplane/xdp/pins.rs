@@ -63,7 +63,7 @@ pub(super) fn prepare(directory: &Path) -> Result<(), PinError> {
     if !is_bpf(directory) {
         // The directory was made by us and is empty.
         drop(fs::remove_dir(directory));
-        return Err(PinError::NotBpf(directory.display().to_string()));
+        return Err(not_bpf(directory));
     }
     let private = fs::Permissions::from_mode(0o700);
     fs::set_permissions(directory, private).map_err(|reason| failed(directory, reason))
@@ -72,9 +72,12 @@ pub(super) fn prepare(directory: &Path) -> Result<(), PinError> {
 /// Removes the pins. Links go first: when the last reference to one is gone, its program is detached.
 ///
 /// # Errors
-/// The system's.
+/// `NotBpf`: nothing there is ours, and nothing is removed. `Directory`.
 pub fn remove(directory: &Path) -> Result<(), PinError> {
     let entries = fs::read_dir(directory).map_err(|reason| failed(directory, reason))?;
+    if !is_bpf(directory) {
+        return Err(not_bpf(directory));
+    }
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     paths.sort_by_key(|path| !is_link(path));
     for path in paths {
@@ -110,6 +113,10 @@ fn mount() -> Result<(), PinError> {
         0 => Ok(()),
         _ => Err(failed(Path::new(FILE_SYSTEM), io::Error::last_os_error())),
     }
+}
+
+fn not_bpf(directory: &Path) -> PinError {
+    PinError::NotBpf(directory.display().to_string())
 }
 
 fn failed(path: &Path, reason: io::Error) -> PinError {

@@ -1,6 +1,6 @@
 //! Reading back what the programs keep.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sft_common::{
     drops::DropReason,
@@ -16,7 +16,7 @@ use crate::{
     dataplane::{Arrival, ConferenceState, Counters, SlotReading, SourceReading},
 };
 
-/// How far behind the last arrival a newer one is looked for.
+/// How far behind the last arrival a newer one is looked for, before all are.
 const LOOK_AHEAD: u16 = 512;
 
 impl KernelLane {
@@ -49,11 +49,38 @@ impl KernelLane {
         if held.map(|leg| Speaker { leg: *leg, run: speaker::run(value) }) != holder {
             return None;
         }
-        let to = match next {
-            None => speaker::freed(value),
-            Some(leg) => speaker::claimed(value, self.audio_source(conference, leg)?),
+        let (to, source) = match next {
+            None => (speaker::freed(value), None),
+            Some(leg) => {
+                let source = self.audio_source(conference, leg)?;
+                if self.held_slots(found.number, source).next().is_some() {
+                    return None;
+                }
+                (speaker::claimed(value, source), Some(source))
+            }
         };
-        word.compare_exchange(value, to, Ordering::SeqCst, Ordering::SeqCst).ok().map(drop)
+        word.compare_exchange(value, to, Ordering::SeqCst, Ordering::SeqCst).ok()?;
+        if let Some(source) = source {
+            self.settle(found.number, source);
+        }
+        Some(())
+    }
+
+    /// The cells that a source holds, and what stands in them.
+    fn held_slots(&self, conference: u32, source: u32) -> impl Iterator<Item = (&AtomicU64, u64)> {
+        let words = (1..AUDIO_SLOTS).map(move |cell| self.maps.speakers.word(conference, cell));
+        words
+            .map(|word| (word, word.load(Ordering::SeqCst)))
+            .filter(move |(_, value)| speaker::holder_source(*value) == Some(source))
+    }
+
+    /// Packets of the source may have claimed a cell at the same time: the lowest one stays, which is the one
+    /// that they find.
+    fn settle(&self, conference: u32, source: u32) {
+        for (word, value) in self.held_slots(conference, source).skip(1) {
+            // If it is not as it was, somebody else has freed it.
+            let _ = word.compare_exchange(value, speaker::freed(value), Ordering::SeqCst, Ordering::SeqCst);
+        }
     }
 
     fn audio_source(&self, conference: ConferenceId, leg: LegId) -> Option<u32> {
@@ -100,39 +127,35 @@ impl KernelLane {
         states
     }
 
+    /// Of all sources in the table, and of those that have been.
     fn source_states(&self, conference: ConferenceId) -> Vec<(LegId, u32, SourceState)> {
         let keys = self.conferences.get(&conference).into_iter().flat_map(|found| &found.sources);
         let state = |key: &(LegId, u32)| {
             let source = self.maps.source_state.get(&self.sources.get(key)?.number, LOCKED).ok()?;
             Some((key.0, key.1, source.state))
         };
-        keys.filter_map(state).collect()
+        let of_conference = |leg| self.legs.get(leg).is_some_and(|leg| leg.conference == conference);
+        let parked = self.parked.iter().filter(|((leg, _), _)| of_conference(leg));
+        let parked = parked.map(|((leg, ssrc), state)| (*leg, *ssrc, *state));
+        keys.filter_map(state).chain(parked).collect()
     }
 
     pub(super) fn read_arrivals(&mut self, leg: LegId, into: &mut Vec<Arrival>) {
         let Some(state) = self.legs.get_mut(&leg) else { return };
         let (maps, number) = (&self.maps, state.number);
-        let cell = |sequence: u16| {
-            let value = maps.arrivals.word(number, usize::from(sequence) % ARRIVALS).load(Ordering::Relaxed);
-            let micros = value & 0xffff_ffff_ffff;
-            (value != 0 && (value >> 48) as u16 == sequence).then_some(Arrival { sequence, micros })
-        };
-        let last = match state.last_arrival {
-            Some(last) => last,
-            None => {
-                let all = (0..ARRIVALS).filter_map(|place| {
-                    let value = maps.arrivals.word(number, place).load(Ordering::Relaxed);
-                    (value != 0).then_some((value & 0xffff_ffff_ffff, (value >> 48) as u16))
-                });
-                let Some((_, first)) = all.min() else { return };
-                first.wrapping_sub(1)
-            }
-        };
-        let found = (1..=LOOK_AHEAD).filter_map(|step| cell(last.wrapping_add(step)));
+        let cell = |place: usize| arrival(maps.arrivals.word(number, place).load(Ordering::Relaxed));
         let before = into.len();
-        into.extend(found);
+        if let Some(last) = state.last_arrival {
+            let next = (1..=LOOK_AHEAD).map(|step| last.sequence.wrapping_add(step));
+            into.extend(next.filter_map(|sequence| {
+                cell(usize::from(sequence) % ARRIVALS).filter(|arrival| arrival.sequence == sequence)
+            }));
+        }
+        if into.len() == before {
+            into.extend(arrivals_behind_gap(state.last_arrival, (0..ARRIVALS).filter_map(cell)));
+        }
         if into.len() > before {
-            state.last_arrival = into.last().map(|arrival| arrival.sequence);
+            state.last_arrival = into.last().copied();
         }
     }
 
@@ -193,9 +216,11 @@ impl KernelLane {
 
     pub(super) fn take_over(&mut self, conference: ConferenceId, state: &ConferenceState) {
         for (leg, ssrc, source) in &state.sources {
-            if let Some(number) = self.sources.get(&(*leg, *ssrc)).map(|known| known.number) {
+            match self.sources.get(&(*leg, *ssrc)).map(|known| known.number) {
                 // A place that exists; the kernel has no reason to refuse.
-                let _ = self.write_source(number, *source);
+                Some(number) => drop(self.write_source(number, *source)),
+                None if self.legs.contains_key(leg) => drop(self.parked.insert((*leg, *ssrc), *source)),
+                None => {}
             }
         }
         for (leg, ssrc, slot) in &state.slots {
@@ -217,4 +242,25 @@ impl KernelLane {
             self.maps.speakers.word(number, cell).store(value, Ordering::SeqCst);
         }
     }
+}
+
+/// What a cell of `ARRIVALS` says.
+fn arrival(value: u64) -> Option<Arrival> {
+    let (sequence, micros) = ((value >> 48) as u16, value & 0xffff_ffff_ffff);
+    (value != 0).then_some(Arrival { sequence, micros })
+}
+
+/// What came after `last`, or everything, in order of sequence numbers.
+fn arrivals_behind_gap(last: Option<Arrival>, all: impl Iterator<Item = Arrival>) -> Vec<Arrival> {
+    let mut found: Vec<Arrival> =
+        all.filter(|arrival| last.is_none_or(|last| arrival.micros > last.micros)).collect();
+    let earliest = found.iter().min_by_key(|arrival| arrival.micros);
+    let Some(base) = last.map(|last| last.sequence).or(earliest.map(|first| first.sequence.wrapping_sub(1)))
+    else {
+        return Vec::new();
+    };
+    let distance = |arrival: &Arrival| arrival.sequence.wrapping_sub(base) as i16;
+    found.retain(|arrival| distance(arrival) > 0);
+    found.sort_unstable_by_key(distance);
+    found
 }

@@ -1,0 +1,144 @@
+//! The command line.
+
+use std::net::IpAddr;
+
+use clap::{Parser, ValueEnum};
+
+use crate::{
+    dtls::{self, COUNTER_MODE, GCM_128, GCM_256},
+    http::Endpoint,
+};
+
+/// Most video slots that the protocol has (sft-protocol.md 3.5).
+const MOST_SLOTS: usize = 32;
+/// Video slots that stock clients ask for.
+const USUAL_SLOTS: usize = 9;
+
+/// Load client for conference servers of the SFT protocol.
+///
+/// Joins conferences as the stock clients do (HTTP, ICE, DTLS-SRTP, data channel), sends audio and simulcast
+/// video, and checks every copy that comes back: whose it is, which slot, SSRC, CSRC and layer it has, its
+/// order, and that nothing is missing, doubled or unasked for.
+///
+/// Exit status: 0 if everything was right, 1 if not (the reasons are listed), 2 for wrong arguments.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "sft-load", version, about)]
+pub(crate) struct Arguments {
+    /// Where the server's HTTP listener is, as `http://HOST[:PORT][/PATH]`
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Endpoint,
+    /// Legs of each conference
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..))]
+    pub(crate) legs: u16,
+    /// Legs that talk; the others send silence, which must not arrive anywhere. The first leg is one of them
+    #[arg(long, value_name = "K", alias = "talkers", default_value_t = 5)]
+    pub(crate) talking: u16,
+    /// Length of the measuring window
+    #[arg(long, value_name = "S", default_value_t = 10)]
+    pub(crate) seconds: u64,
+    /// Every leg sends video in two layers, and watches others
+    #[arg(long)]
+    pub(crate) video: bool,
+    /// Videos that each leg watches, half of them in the higher layer [default: 9, or all there are]
+    #[arg(long, value_name = "M", requires = "video", value_parser = clap::value_parser!(u16).range(0..=MOST_SLOTS as i64))]
+    pub(crate) watch: Option<u16>,
+    /// SRTP profile to offer
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) profile: Profile,
+    /// Conferences at the same time
+    #[arg(long, value_name = "C", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) conferences: u16,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Local address for media [default: the one that leads to the server]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) bind: Option<IpAddr>,
+}
+
+impl Arguments {
+    /// Videos that each leg watches.
+    pub(crate) fn watched(&self) -> usize {
+        let others = usize::from(self.legs) - 1;
+        match (self.video, self.watch) {
+            (false, _) => 0,
+            (true, Some(watch)) => others.min(usize::from(watch)),
+            (true, None) => others.min(USUAL_SLOTS),
+        }
+    }
+
+    /// Video slots to ask for.
+    pub(crate) fn video_slots(&self) -> usize {
+        self.watched().max(USUAL_SLOTS)
+    }
+}
+
+/// What DTLS offers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Profile {
+    /// All of them; the server chooses
+    #[default]
+    Any,
+    /// AES128_CM_HMAC_SHA1_80, the only one of native clients
+    #[value(alias = "cm")]
+    CounterMode,
+    /// AEAD_AES_128_GCM
+    Gcm128,
+    /// AEAD_AES_256_GCM
+    Gcm256,
+}
+
+impl Profile {
+    /// `None` for all.
+    pub(crate) fn only(self) -> Option<dtls::Profile> {
+        match self {
+            Profile::Any => None,
+            Profile::CounterMode => Some(COUNTER_MODE),
+            Profile::Gcm128 => Some(GCM_128),
+            Profile::Gcm256 => Some(GCM_256),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(more: &[&str]) -> Result<Arguments, clap::Error> {
+        let arguments =
+            ["sft-load", "--url", "http://198.51.100.1:8585"].into_iter().chain(more.iter().copied());
+        Arguments::try_parse_from(arguments)
+    }
+
+    #[test]
+    fn every_leg_watches_nine_or_all_others() {
+        assert_eq!(parse(&["--legs", "20", "--video"]).unwrap().watched(), 9);
+        assert_eq!(parse(&["--legs", "4", "--video"]).unwrap().watched(), 3);
+        assert_eq!(parse(&["--legs", "20"]).unwrap().watched(), 0);
+        assert_eq!(parse(&["--legs", "4", "--video", "--watch", "20"]).unwrap().watched(), 3);
+    }
+
+    #[test]
+    fn as_many_slots_are_asked_for_as_stock_clients_do_or_as_are_needed() {
+        assert_eq!(parse(&["--legs", "4", "--video"]).unwrap().video_slots(), 9);
+        assert_eq!(parse(&["--legs", "30", "--video", "--watch", "20"]).unwrap().video_slots(), 20);
+    }
+
+    #[test]
+    fn the_end_to_end_scenarios_are_understood() {
+        let arguments =
+            parse(&["--legs", "6", "--talkers", "3", "--video", "--seconds", "6", "--profile", "cm"])
+                .unwrap();
+        assert_eq!((arguments.legs, arguments.talking, arguments.seconds), (6, 3, 6));
+        assert_eq!(arguments.profile, Profile::CounterMode);
+    }
+
+    #[test]
+    fn senseless_numbers_are_refused() {
+        for wrong in
+            [&["--legs", "1"][..], &["--legs", "2", "--conferences", "0"], &["--legs", "2", "--watch", "1"]]
+        {
+            assert!(parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! What a server could do wrong, one thing at a time.
+
+use rand::{SeedableRng, rngs::StdRng};
+
+use super::*;
+use crate::source::{Moment, Packet, Source};
+
+const RUN: u32 = 9;
+const ME: LegId = LegId { conference: 0, index: 1 };
+const OTHER: u16 = 2;
+const AUDIO: [u32; 5] = [10, 11, 12, 13, 14];
+const VIDEO: [u32; 2] = [20, 21];
+const MOMENT: Moment = Moment { measured: true, at: Duration::ZERO };
+
+/// A checker of leg 1 of 4, and a server that behaves.
+struct World {
+    checker: Checker,
+    audio: Source,
+    high: Source,
+    low: Source,
+    sequence: u64,
+}
+
+/// A copy as the server sends it.
+#[derive(Clone)]
+struct Sent {
+    ssrc: u32,
+    sequence: u64,
+    timestamp: u32,
+    csrc: Vec<u32>,
+    extension: Option<u8>,
+    payload: Vec<u8>,
+}
+
+fn announced(leg: u16) -> Announced {
+    Announced { audio: 1000 + u32::from(leg), video: 2000 + u32::from(leg) }
+}
+
+fn source(leg: u16, stream: Stream) -> Source {
+    let leg = LegId { conference: 0, index: leg };
+    Source::new(RUN, leg, stream, &mut StdRng::seed_from_u64(3))
+}
+
+impl World {
+    fn new() -> Self {
+        let mut checker = Checker::new(RUN, ME, 4, AUDIO.into_iter(), VIDEO.into_iter());
+        for leg in 0..4 {
+            checker.announce(leg, announced(leg));
+        }
+        checker.select(&[Selected { sender: OTHER, high: true }]);
+        World {
+            checker,
+            audio: source(OTHER, Stream::Audio),
+            high: source(OTHER, Stream::High),
+            low: source(OTHER, Stream::Low),
+            sequence: 65_530,
+        }
+    }
+
+    fn copy(&mut self, packet: &Packet, ssrc: u32) -> Sent {
+        let announced = announced(OTHER);
+        let video = packet.stream != Stream::Audio;
+        let marker = read_marker(&packet.payload, video).unwrap();
+        self.sequence += 1;
+        Sent {
+            ssrc,
+            sequence: self.sequence,
+            timestamp: packet.timestamp.wrapping_add(5),
+            csrc: vec![if video { announced.video } else { announced.audio }],
+            extension: Some(marker.extension),
+            payload: packet.payload.clone(),
+        }
+    }
+
+    /// Copies of the next audio packets, in slot 3.
+    fn audio(&mut self, count: usize) -> Vec<Sent> {
+        let packets: Vec<Packet> = (0..count).map(|_| self.audio.audio(true, MOMENT)).collect();
+        packets.iter().map(|packet| self.copy(packet, AUDIO[3])).collect()
+    }
+
+    /// Copies of the next pictures of the higher layer, in video slot 0.
+    fn video(&mut self, count: usize) -> Vec<Sent> {
+        let packets: Vec<Packet> = (0..count).flat_map(|_| self.high.frame(MOMENT)).collect();
+        packets.iter().map(|packet| self.copy(packet, VIDEO[0])).collect()
+    }
+
+    fn receive(&mut self, copies: &[Sent]) {
+        for sent in copies {
+            let copy = Copy {
+                ssrc: sent.ssrc,
+                sequence: sent.sequence,
+                timestamp: sent.timestamp,
+                csrc: &sent.csrc,
+                extension: sent.extension,
+                payload: &sent.payload,
+            };
+            self.checker.receive(&copy, Duration::from_millis(1));
+        }
+    }
+
+    /// The one kind of fault that was found, with its count.
+    fn only_fault(&self) -> (Fault, u64) {
+        let found: Vec<(Fault, u64)> =
+            self.checker.faults.iter().map(|(fault, count, _)| (fault, count)).collect();
+        assert_eq!(found.len(), 1, "{:?}", self.checker.faults);
+        found[0]
+    }
+}
+
+#[test]
+fn a_server_that_behaves_is_not_accused() {
+    let mut world = World::new();
+    let (audio, video) = (world.audio(20), world.video(10));
+    world.sequence = 0;
+    world.receive(&audio);
+    world.receive(&video);
+    assert_eq!(world.checker.faults.total(), 0, "{:?}", world.checker.faults);
+    assert_eq!(world.checker.tallies[&(OTHER, Stream::Audio)].measured, 20);
+    assert_eq!(world.checker.tallies[&(OTHER, Stream::High)].measured, video.len() as u64);
+    assert!(world.checker.has((OTHER, Stream::High)));
+    assert!(!world.checker.has((OTHER, Stream::Low)));
+}
+
+#[test]
+fn a_change_of_layer_at_a_key_frame_is_right() {
+    let mut world = World::new();
+    let high = world.video(2);
+    world.receive(&high);
+    world.checker.select(&[Selected { sender: OTHER, high: false }]);
+    let more = world.video(1);
+    world.receive(&more);
+    let packets = world.low.frame(MOMENT);
+    let low: Vec<Sent> = packets.iter().map(|packet| world.copy(packet, VIDEO[0])).collect();
+    world.receive(&low);
+    assert_eq!(world.checker.faults.total(), 0, "{:?}", world.checker.faults);
+    let late = world.video(1);
+    world.receive(&late[..1]);
+    let faults = &world.checker.faults;
+    assert_eq!((faults.count(Fault::Unselected), faults.count(Fault::NoKeyFrame)), (1, 1));
+}
+
+#[test]
+fn a_real_loss_is_no_fault_of_the_numbers() {
+    let mut world = World::new();
+    let mut copies = world.audio(10);
+    copies.drain(4..6);
+    world.receive(&copies);
+    assert_eq!(world.checker.faults.total(), 0, "{:?}", world.checker.faults);
+    assert_eq!(world.checker.tallies[&(OTHER, Stream::Audio)].measured, 8);
+}
+
+#[test]
+fn invented_and_hidden_losses_are_found() {
+    let mut world = World::new();
+    let mut copies = world.audio(10);
+    copies[5..].iter_mut().for_each(|copy| copy.sequence += 3);
+    world.receive(&copies);
+    assert_eq!(world.only_fault(), (Fault::InventedLoss, 3));
+
+    let mut world = World::new();
+    let mut copies = world.audio(10);
+    copies[7..].iter_mut().for_each(|copy| copy.sequence -= 2);
+    copies.drain(5..7);
+    world.receive(&copies);
+    assert_eq!(world.only_fault(), (Fault::HiddenLoss, 2));
+}
+
+#[test]
+fn misordered_packets_are_found() {
+    let mut world = World::new();
+    let mut copies = world.audio(10);
+    copies.swap(4, 5);
+    world.receive(&copies);
+    assert_eq!(world.only_fault(), (Fault::Order, 1));
+    assert_eq!(world.checker.tallies[&(OTHER, Stream::Audio)].measured, 10);
+}
+
+#[test]
+fn a_packet_that_comes_twice_under_new_numbers_is_found() {
+    let mut world = World::new();
+    let mut copies = world.audio(5);
+    let mut again = copies[2].clone();
+    again.sequence = world.sequence + 1;
+    copies.push(again);
+    world.receive(&copies);
+    assert_eq!(world.only_fault(), (Fault::Duplicate, 1));
+    assert_eq!(world.checker.tallies[&(OTHER, Stream::Audio)].measured, 5);
+}
+
+#[test]
+fn a_source_that_enters_between_key_frames_is_found() {
+    let mut world = World::new();
+    world.high.frame(MOMENT);
+    let copies = world.video(2);
+    world.receive(&copies);
+    assert_eq!(world.only_fault(), (Fault::NoKeyFrame, 1));
+}
+
+#[test]
+fn videos_that_nobody_asked_for_are_found() {
+    let mut world = World::new();
+    let mut copies = world.video(1);
+    copies.iter_mut().for_each(|copy| copy.ssrc = VIDEO[1]);
+    world.receive(&copies);
+    assert_eq!(world.only_fault(), (Fault::Unselected, copies.len() as u64));
+}
+
+#[test]
+fn the_key_generator_has_the_first_slot_for_itself() {
+    for (leg, ssrc) in [(OTHER, AUDIO[0]), (0, AUDIO[1])] {
+        let mut world = World::new();
+        world.audio = source(leg, Stream::Audio);
+        let mut copies = world.audio(1);
+        (copies[0].ssrc, copies[0].csrc) = (ssrc, vec![announced(leg).audio]);
+        world.receive(&copies);
+        assert_eq!(world.only_fault(), (Fault::Slot, 1));
+    }
+}
+
+#[test]
+fn wrong_headers_are_found() {
+    type Change = fn(&mut Sent);
+    let cases: [(Fault, Change); 7] = [
+        (Fault::Csrc, |copy| copy.csrc[0] += 1),
+        (Fault::Csrc, |copy| copy.csrc.clear()),
+        (Fault::Csrc, |copy| copy.csrc.push(7)),
+        (Fault::Extension, |copy| copy.extension = None),
+        (Fault::Timestamp, |copy| copy.timestamp += 1),
+        (Fault::Payload, |copy| copy.payload[100] ^= 1),
+        (Fault::Refused, |copy| copy.ssrc = 99),
+    ];
+    for (fault, change) in cases {
+        let mut world = World::new();
+        let mut copies = world.audio(3);
+        change(&mut copies[2]);
+        world.receive(&copies);
+        assert_eq!(world.only_fault(), (fault, 1));
+    }
+}
+
+#[test]
+fn packets_of_others_are_found() {
+    for (run, conference, index, fault) in [
+        (RUN + 1, 0, OTHER, Fault::Foreign),
+        (RUN, 1, OTHER, Fault::Foreign),
+        (RUN, 0, 9, Fault::Foreign),
+        (RUN, 0, 1, Fault::Echo),
+    ] {
+        let mut world = World::new();
+        let leg = LegId { conference, index };
+        world.audio = Source::new(run, leg, Stream::Audio, &mut StdRng::seed_from_u64(1));
+        let copies = world.audio(1);
+        world.receive(&copies);
+        assert_eq!(world.only_fault(), (fault, 1));
+    }
+}

@@ -1,0 +1,133 @@
+//! What a leg sends, and when.
+
+use std::time::{Duration, Instant};
+
+use rand::{SeedableRng, rngs::StdRng};
+use str0m::{
+    Rtc,
+    rtp::{ExtensionValues, RtpWrite},
+};
+
+use crate::{
+    marker::{LegId, Stream},
+    offer::{OPUS, VP8},
+    plan::Plan,
+    source::{AUDIO_INTERVAL, Extension, Moment, Packet, Source, VIDEO_INTERVAL},
+};
+
+/// What is later than this is skipped: a burst would say nothing about the server.
+const LATEST: Duration = Duration::from_millis(500);
+
+/// The streams of a leg and their schedule.
+#[derive(Debug)]
+pub(super) struct Media {
+    /// By [`Stream::index`].
+    sources: [Source; 3],
+    ssrcs: [u32; 3],
+    talking: bool,
+    video: bool,
+    audio_due: Instant,
+    video_due: Instant,
+}
+
+impl Media {
+    /// Begins at `now`, each leg at another place of the interval.
+    pub(super) fn new(run: u32, leg: LegId, plan: &Plan, ssrcs: [u32; 3], now: Instant) -> Self {
+        let mut random = StdRng::from_os_rng();
+        let sources = Stream::ALL.map(|stream| Source::new(run, leg, stream, &mut random));
+        let offset = |interval: Duration| interval * (u32::from(leg.index) * 7 % 20) / 20;
+        Media {
+            sources,
+            ssrcs,
+            talking: plan.is_talking(leg.index),
+            video: plan.video,
+            audio_due: now + offset(AUDIO_INTERVAL),
+            video_due: now + offset(VIDEO_INTERVAL),
+        }
+    }
+
+    /// When the next packet is due.
+    pub(super) fn due(&self) -> Instant {
+        if self.video { self.audio_due.min(self.video_due) } else { self.audio_due }
+    }
+
+    /// Hands everything that is due to str0m. Returns whether there was anything.
+    pub(super) fn send(&mut self, rtc: &mut Rtc, now: Instant, moment: Moment) -> bool {
+        let mut packets = Vec::new();
+        while advance(&mut self.audio_due, AUDIO_INTERVAL, now) {
+            packets.push(self.sources[Stream::Audio.index()].audio(self.talking, moment));
+        }
+        while self.video && advance(&mut self.video_due, VIDEO_INTERVAL, now) {
+            for stream in [Stream::Low, Stream::High] {
+                packets.extend(self.sources[stream.index()].frame(moment));
+            }
+        }
+        for packet in &packets {
+            self.write(rtc, packet, now);
+        }
+        !packets.is_empty()
+    }
+
+    fn write(&self, rtc: &mut Rtc, packet: &Packet, now: Instant) {
+        let mut values = ExtensionValues::default();
+        let payload_type = match packet.extension {
+            Extension::Level(level) => {
+                values.voice_activity = Some(level & 0x80 != 0);
+                values.audio_level = Some(-((level & 0x7f) as i8));
+                OPUS
+            }
+            Extension::Frame(descriptor) => {
+                values.user_values.set(descriptor);
+                VP8
+            }
+        };
+        let (sequence, payload) = (packet.sequence.into(), packet.payload.as_slice());
+        let write = RtpWrite::new(payload_type.into(), sequence, packet.timestamp, now, payload)
+            .marker(packet.end_of_frame)
+            .ext_vals(values);
+        let ssrc = self.ssrcs[packet.stream.index()].into();
+        if let Some(stream) = rtc.direct_api().stream_tx(&ssrc) {
+            stream.write_rtp(write);
+        }
+    }
+
+    /// The next picture of a layer will be a key frame.
+    pub(super) fn request_key_frame(&mut self, layer: Option<&str>) {
+        let stream = if layer == Some("h") { Stream::High } else { Stream::Low };
+        self.sources[stream.index()].request_key_frame();
+    }
+
+    /// Packets sent in the measuring window, by [`Stream::index`].
+    pub(super) fn measured(&self) -> [u64; 3] {
+        self.sources.each_ref().map(|source| source.measured)
+    }
+}
+
+/// Moves an instant that has come by one interval.
+fn advance(due: &mut Instant, interval: Duration, now: Instant) -> bool {
+    if *due > now {
+        return false;
+    }
+    if now.duration_since(*due) > LATEST {
+        *due = now;
+    }
+    *due += interval;
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_due_is_due_once_and_what_is_too_late_is_skipped() {
+        let start = Instant::now();
+        let count = |mut due: Instant, now: Instant| {
+            std::iter::from_fn(|| advance(&mut due, AUDIO_INTERVAL, now).then_some(())).count()
+        };
+        assert_eq!(count(start, start), 1);
+        assert_eq!(count(start, start + AUDIO_INTERVAL * 4), 5);
+        assert_eq!(count(start + AUDIO_INTERVAL, start), 0);
+        assert_eq!(count(start, start + LATEST * 2), 1);
+    }
+}

@@ -1,0 +1,181 @@
+//! Who sends what in a conference, who watches whom, and which copies must therefore arrive: the rules of
+//! sft-protocol.md 10.4 and 10.5 for legs that keep talking and keep sending both layers.
+
+use crate::marker::Stream;
+
+/// Audio slots besides the key generator's.
+const SPEAKERS: u16 = 4;
+
+/// One conference's plan; legs are numbered in join order, so 0 is the key generator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Plan {
+    pub(crate) legs: u16,
+    /// The first so many legs talk.
+    pub(crate) talking: u16,
+    pub(crate) video: bool,
+    /// Videos that each leg watches; less than `legs`.
+    pub(crate) watched: u16,
+}
+
+/// An entry of a video selection; its place in the list is the slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Selected {
+    pub(crate) sender: u16,
+    /// The higher layer.
+    pub(crate) high: bool,
+}
+
+impl Selected {
+    pub(crate) fn stream(self) -> Stream {
+        if self.high { Stream::High } else { Stream::Low }
+    }
+}
+
+/// The two selections each leg makes, so that every slot changes hands once before the measuring window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Round {
+    First,
+    Final,
+}
+
+/// Which of a stream's packets must arrive at a receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expectation {
+    All,
+    None,
+    /// More talk than there are slots: either all or none, depending on who got a slot.
+    AllOrNone,
+}
+
+impl Plan {
+    pub(crate) fn is_talking(&self, leg: u16) -> bool {
+        leg < self.talking
+    }
+
+    /// What `receiver` must get in the measuring window of a stream of `sender`.
+    pub(crate) fn expectation(&self, receiver: u16, sender: u16, stream: Stream) -> Expectation {
+        if receiver == sender {
+            return Expectation::None;
+        }
+        match stream {
+            // The key generator is forwarded even in silence.
+            Stream::Audio if sender == 0 => Expectation::All,
+            Stream::Audio if !self.is_talking(sender) => Expectation::None,
+            Stream::Audio if self.talking <= SPEAKERS + 1 => Expectation::All,
+            Stream::Audio => Expectation::AllOrNone,
+            Stream::Low | Stream::High => {
+                let selection = self.selection(receiver, Round::Final);
+                let watched = selection.iter().any(|s| s.sender == sender && s.stream() == stream);
+                if watched { Expectation::All } else { Expectation::None }
+            }
+        }
+    }
+
+    /// How many talkers besides the key generator `receiver` hears in the end. A server may choose the
+    /// speakers per receiver, or once per conference; then a receiver that is one of them hears one less.
+    pub(crate) fn heard(&self, receiver: u16) -> std::ops::RangeInclusive<u16> {
+        let others = (1..self.talking.max(1)).filter(|sender| *sender != receiver).count() as u16;
+        let most = others.min(SPEAKERS);
+        let may_speak = receiver != 0 && self.is_talking(receiver);
+        let least = if may_speak { others.min(SPEAKERS - 1) } else { most };
+        least..=most
+    }
+
+    /// Neighbours in the ring of legs, with alternating layers. The first round is shifted by one, with the
+    /// layers swapped.
+    pub(crate) fn selection(&self, receiver: u16, round: Round) -> Vec<Selected> {
+        if !self.video {
+            return Vec::new();
+        }
+        let others = self.legs - 1;
+        let shift = u16::from(round == Round::First);
+        let entry = |place: u16| {
+            // Widened, because legs may be as many as the type holds.
+            let distance = 1 + u32::from((place + shift) % others);
+            let sender = ((u32::from(receiver) + distance) % u32::from(self.legs)) as u16;
+            Selected { sender, high: (receiver ^ place ^ shift) & 1 == 0 }
+        };
+        (0..self.watched).map(entry).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PLAN: Plan = Plan { legs: 8, talking: 5, video: true, watched: 3 };
+
+    #[test]
+    fn up_to_five_talkers_are_all_heard() {
+        for receiver in 0..8 {
+            for sender in 0..8 {
+                let wanted = receiver != sender && sender < 5;
+                let expected = if wanted { Expectation::All } else { Expectation::None };
+                assert_eq!(
+                    PLAN.expectation(receiver, sender, Stream::Audio),
+                    expected,
+                    "{sender} to {receiver}"
+                );
+            }
+        }
+        assert_eq!(PLAN.heard(7), 4..=4);
+    }
+
+    #[test]
+    fn of_more_talkers_four_are_heard_besides_the_key_generator() {
+        let plan = Plan { talking: 7, ..PLAN };
+        assert_eq!(plan.expectation(7, 0, Stream::Audio), Expectation::All);
+        assert_eq!(plan.expectation(7, 6, Stream::Audio), Expectation::AllOrNone);
+        assert_eq!(plan.heard(7), 4..=4);
+        assert_eq!(plan.heard(0), 4..=4);
+        // Perhaps one of the four itself.
+        assert_eq!(plan.heard(3), 3..=4);
+    }
+
+    #[test]
+    fn the_key_generator_is_heard_in_silence() {
+        let plan = Plan { talking: 0, ..PLAN };
+        assert_eq!(plan.expectation(3, 0, Stream::Audio), Expectation::All);
+        assert_eq!(plan.expectation(0, 3, Stream::Audio), Expectation::None);
+        assert_eq!(plan.heard(3), 0..=0);
+    }
+
+    #[test]
+    fn watched_layers_are_expected_and_others_are_not() {
+        for Selected { sender, high } in PLAN.selection(6, Round::Final) {
+            let (yes, no) = if high { (Stream::High, Stream::Low) } else { (Stream::Low, Stream::High) };
+            assert_eq!(PLAN.expectation(6, sender, yes), Expectation::All);
+            assert_eq!(PLAN.expectation(6, sender, no), Expectation::None);
+        }
+        assert_eq!(PLAN.expectation(0, 7, Stream::High), Expectation::None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_selection_has_distinct_others(legs in 2u16..60, watched in 1u16..33, receiver in 0u16..60) {
+            let (receiver, watched) = (receiver % legs, watched.min(legs - 1));
+            let plan = Plan { legs, talking: 0, video: true, watched };
+            for round in [Round::First, Round::Final] {
+                let selection = plan.selection(receiver, round);
+                let senders: BTreeSet<u16> = selection.iter().map(|selected| selected.sender).collect();
+                prop_assert_eq!(senders.len(), usize::from(watched));
+                prop_assert!(!senders.contains(&receiver));
+                prop_assert!(senders.iter().all(|sender| *sender < legs));
+            }
+        }
+
+        #[test]
+        fn every_slot_changes_hands_between_the_rounds(legs in 2u16..60, receiver in 0u16..60) {
+            let (receiver, watched) = (receiver % legs, (legs - 1).min(9));
+            let plan = Plan { legs, talking: 0, video: true, watched };
+            let (first, last) = (plan.selection(receiver, Round::First), plan.selection(receiver, Round::Final));
+            for (before, after) in first.iter().zip(&last) {
+                prop_assert_ne!(before, after);
+            }
+        }
+    }
+}
