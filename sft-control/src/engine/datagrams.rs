@@ -120,7 +120,7 @@ impl Engine {
         };
         for packet in packets {
             match packet {
-                rtcp::Incoming::SenderReport { ssrc, ntp } => {
+                rtcp::Incoming::SenderReport { ssrc, ntp, .. } => {
                     media.rtcp.reporter.note_sender_report(ssrc, ntp, time.instant);
                 }
                 rtcp::Incoming::KeyframeRequest { media_ssrc } => {
@@ -129,7 +129,10 @@ impl Engine {
                         self.inputs.push_back(Input::KeyframeWanted { receiver: leg, slot: slot as u8 });
                     }
                 }
-                rtcp::Incoming::Other => {}
+                rtcp::Incoming::Reception { .. }
+                | rtcp::Incoming::Nack { .. }
+                | rtcp::Incoming::Goodbye { .. }
+                | rtcp::Incoming::Other => {}
             }
         }
     }

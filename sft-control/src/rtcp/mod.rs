@@ -4,11 +4,16 @@
 
 mod feedback;
 mod incoming;
+mod keyframe;
 mod reporter;
+
+#[cfg(test)]
+mod tests;
 
 pub use feedback::Feedback;
 pub use incoming::{Incoming, parse};
-pub use reporter::{Reporter, keyframe_request};
+pub use keyframe::keyframe_request;
+pub use reporter::Reporter;
 
 use rtcp_types::RtcpPacketWriter;
 

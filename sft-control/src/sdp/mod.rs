@@ -3,12 +3,13 @@
 //! Text in, values out and back: no state, no sockets.
 
 mod answer;
+mod candidate;
 mod offer;
 
 #[cfg(test)]
 mod tests;
 
-use std::net::SocketAddr;
+use std::{fmt, net::SocketAddr};
 
 pub use answer::{AnswerError, parse_answer};
 pub use offer::offer;
@@ -27,7 +28,7 @@ pub struct OfferSpec {
 }
 
 /// What the transport adds to an offer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct TransportParameters {
     pub ufrag: String,
     pub password: String,
@@ -35,6 +36,16 @@ pub struct TransportParameters {
     pub fingerprint: [u8; 32],
     /// Advertised host candidates, best first.
     pub candidates: Vec<SocketAddr>,
+}
+
+impl fmt::Debug for TransportParameters {
+    /// Without the password, which is a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TransportParameters")
+            .field("ufrag", &self.ufrag)
+            .field("candidates", &self.candidates)
+            .finish_non_exhaustive()
+    }
 }
 
 /// DTLS role that the answer chose for the client (RFC 8842).
@@ -47,19 +58,34 @@ pub enum Setup {
 }
 
 /// What an answer says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Answer {
     pub ufrag: String,
     pub password: String,
     pub fingerprint: [u8; 32],
     pub setup: Setup,
-    /// UDP candidates of component 1 with an address we can parse.
+    /// UDP candidates of component 1 with an address we can parse; at most 50.
     pub candidates: Vec<SocketAddr>,
     pub ice_lite: bool,
     /// The SSRC of the client's audio.
     pub audio_ssrc: Option<u32>,
     /// Legacy clients: the SSRC of their one video stream.
     pub video_ssrc: Option<u32>,
-    /// The `a=tool:` line, for the log.
+    /// The `a=tool:` line, for the log: at most 100 printable characters.
     pub tool: Option<String>,
+}
+
+impl fmt::Debug for Answer {
+    /// Without the password, which is a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("ufrag", &self.ufrag)
+            .field("setup", &self.setup)
+            .field("candidates", &self.candidates)
+            .field("ice_lite", &self.ice_lite)
+            .field("audio_ssrc", &self.audio_ssrc)
+            .field("video_ssrc", &self.video_ssrc)
+            .field("tool", &self.tool)
+            .finish_non_exhaustive()
+    }
 }

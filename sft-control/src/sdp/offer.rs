@@ -13,6 +13,8 @@ use super::{OfferSpec, TransportParameters};
 const TOOL: &str = concat!("sftd 5.0.999 (sft ", env!("CARGO_PKG_VERSION"), ")");
 const OPUS: u8 = 111;
 const VP8: u8 = 100;
+/// As the original writes it; the address means nothing under ICE.
+const SLOT_CONNECTION: &str = "c=IN IP4 127.0.0.1";
 /// Priority of a host candidate of the highest preference (RFC 8445 section 5.1.2.1), minus its place in the
 /// list times 256.
 const PRIORITY: u32 = (126 << 24) | (65535 << 8) | 255;
@@ -83,6 +85,7 @@ struct Section<'a> {
 
 impl Section<'_> {
     fn audio(&self, text: &mut String) -> fmt::Result {
+        m_line(text, "audio", OPUS)?;
         opus(text)?;
         line(text, format_args!("a=rtcp:9"))?;
         line(text, format_args!("a=sendrecv"))?;
@@ -104,6 +107,7 @@ impl Section<'_> {
 
     fn video(&self, text: &mut String, spec: &OfferSpec) -> fmt::Result {
         let ssrc = spec.local_video_ssrc;
+        m_line(text, "video", VP8)?;
         vp8(text)?;
         line(text, format_args!("a=rtcp:9"))?;
         line(text, format_args!("a=sendrecv"))?;
@@ -138,6 +142,8 @@ impl Section<'_> {
     }
 
     fn audio_slot(&self, text: &mut String, mid: usize, ssrc: u32) -> fmt::Result {
+        m_line(text, "audio", OPUS)?;
+        line(text, format_args!("{SLOT_CONNECTION}"))?;
         opus(text)?;
         line(text, format_args!("a=sendonly"))?;
         line(text, format_args!("a=mid:{mid}"))?;
@@ -149,6 +155,8 @@ impl Section<'_> {
     }
 
     fn video_slot(&self, text: &mut String, mid: usize, ssrc: u32) -> fmt::Result {
+        m_line(text, "video", VP8)?;
+        line(text, format_args!("{SLOT_CONNECTION}"))?;
         vp8(text)?;
         line(text, format_args!("a=sendonly"))?;
         line(text, format_args!("a=mid:{mid}"))?;
@@ -172,16 +180,17 @@ impl Section<'_> {
     }
 }
 
+/// Port 9 although bundled: 0 would reject the line.
+fn m_line(text: &mut String, media: &str, payload_type: u8) -> fmt::Result {
+    line(text, format_args!("m={media} 9 UDP/TLS/RTP/SAVPF {payload_type}"))
+}
+
 fn opus(text: &mut String) -> fmt::Result {
-    line(text, format_args!("m=audio 9 UDP/TLS/RTP/SAVPF {OPUS}"))?;
-    line(text, format_args!("c=IN IP4 127.0.0.1"))?;
     line(text, format_args!("a=rtpmap:{OPUS} opus/48000/2"))?;
     line(text, format_args!("a=fmtp:{OPUS} stereo=0;sprop-stereo=0;useinbandfec=1;cbr=1"))
 }
 
 fn vp8(text: &mut String) -> fmt::Result {
-    line(text, format_args!("m=video 9 UDP/TLS/RTP/SAVPF {VP8}"))?;
-    line(text, format_args!("c=IN IP4 127.0.0.1"))?;
     line(text, format_args!("a=rtpmap:{VP8} VP8/90000"))
 }
 
