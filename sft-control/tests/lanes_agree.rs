@@ -227,7 +227,7 @@ impl Test {
 
     /// The next packet of a stream, sealed.
     fn make_packet(&mut self, place: usize) -> Vec<u8> {
-        let (is_audio, marked, padding_only) = (place % 3 == 0, self.chance(70), self.chance(6));
+        let (is_audio, marked, padding_only) = (place.is_multiple_of(3), self.chance(70), self.chance(6));
         let jump = match self.random.random_range(0..100) {
             0..=9 => self.random.random_range(2..5),
             10 => self.random.random_range(1000..20_000),
@@ -387,7 +387,7 @@ fn agree(seed: u64) {
     }
     test.compare_readings();
     let drops = xdp::lane::drops(&test.both.user);
-    println!("seed {seed}: {} copies, {drops:?}", test.copies);
+    eprintln!("seed {seed}: {} copies, {drops:?}", test.copies);
     assert!(test.copies > STEPS / 2, "the test sends too little that is forwarded");
     test.compare_exports();
 }
