@@ -2,6 +2,9 @@
 
 const ESTABLISHED = 4;
 
+// An echo lasts; a click where lost audio was concealed holds every frequency for a moment.
+const ECHO_SAMPLES = 3;
+
 // Collects samples of all clients and says what is still missing or was ever wrong.
 export class Observation {
   #clients;
@@ -11,6 +14,7 @@ export class Observation {
   #heard = new Map();
   #seen = new Map();
   #wrong = new Set();
+  #echo = new Map();
 
   constructor(clients, { video }) {
     this.#clients = clients;
@@ -28,8 +32,10 @@ export class Observation {
   #add(client, sample) {
     if (!this.#first.has(client)) this.#first.set(client, sample);
     this.#last.set(client, sample);
+    const echo = sample.tones.includes(client.name) ? (this.#echo.get(client) ?? 0) + 1 : 0;
+    this.#echo.set(client, echo);
+    if (echo === ECHO_SAMPLES) this.#wrong.add(`${client.name} hears itself`);
     for (const name of sample.tones) {
-      if (name === client.name) this.#wrong.add(`${client.name} hears itself`);
       this.#heard.get(client).add(name);
     }
     for (const [user, colour] of Object.entries(sample.colours)) {
