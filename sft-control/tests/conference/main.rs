@@ -1,0 +1,22 @@
+//! The conference core by its messages in and out, one behaviour per file; no sockets, no clock but the tests' own.
+#![cfg(test)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod audio;
+mod authorisation;
+mod capture;
+mod fuzz;
+mod hangup;
+mod join;
+mod key_generator;
+mod keyframes;
+mod layer_idle;
+mod layer_switch;
+mod messages;
+mod propsync;
+mod refusals;
+mod restart;
+mod roster;
+mod streams;
+mod support;
+mod timers;

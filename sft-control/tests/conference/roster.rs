@@ -1,0 +1,170 @@
+//! The participant list: who is in it, in which order, and when it is sent (sft-protocol.md 9.2).
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sft_control::core::Input;
+
+use crate::support::{A_WHILE, Bench, GROUP, URL, answer_sdp, confconn, setup};
+
+#[test]
+fn the_first_is_told_to_start_and_is_in_its_own_list() {
+    let mut bench = Bench::new();
+    let a = bench.offer("A", false);
+    bench.post(GROUP, &setup("A", &answer_sdp(4_000_000_001, None)));
+    bench.input(Input::ChannelOpen { leg: a });
+    let lists = bench.sent_of(a, "CONFPART");
+    assert_eq!(lists.len(), 1);
+    let list = &lists[0];
+    assert_eq!(
+        (&list["should_start"], &list["sessid"], &list["resp"]),
+        (&json!(true), &json!(""), &json!(false))
+    );
+    assert_eq!(list["timestamp"], (bench.now.unix.as_millis() as u64).to_string());
+    assert_eq!((&list["seqno"], &list["sfts"]), (&json!("1"), &json!([URL])));
+    let entry = &list["participants"][0];
+    assert_eq!((&entry["userid"], &entry["clientid"]), (&json!("A"), &json!("_")));
+    assert_eq!((&entry["ssrc_audio"], &entry["timestamp"]), (&json!("4000000001"), &json!(0)));
+    assert_eq!((&entry["authorized"], &entry["muted"]), (&json!(false), &json!(false)));
+    let video: u32 = entry["ssrc_video"].as_str().unwrap().parse().unwrap();
+    assert_eq!(video, bench.view().legs[0].video_ssrc);
+}
+
+#[test]
+fn all_get_the_same_list_in_join_order() {
+    let mut bench = Bench::new();
+    let a = bench.enter("A");
+    bench.advance(A_WHILE);
+    bench.take();
+    let b = bench.enter("B");
+    let to = |leg| bench.sent_of(leg, "CONFPART").pop().unwrap();
+    let (to_a, to_b) = (to(a), to(b));
+    assert_eq!(to_a["participants"], to_b["participants"]);
+    assert_eq!((bench.listed(a), &to_a["entropy"]), (vec!["A".into(), "B".into()], &to_b["entropy"]));
+    assert_eq!(to_a["timestamp"], to_b["timestamp"]);
+    assert_eq!((&to_a["seqno"], &to_b["seqno"]), (&json!("2"), &json!("3")), "numbered one by one");
+    assert_eq!((&to_a["should_start"], &to_a["participants"][1]["timestamp"]), (&json!(false), &json!(1)));
+}
+
+#[test]
+fn entropy_is_fresh_in_every_round() {
+    let mut bench = Bench::new();
+    let a = bench.enter("A");
+    bench.advance(A_WHILE);
+    bench.enter("B");
+    let entropies: Vec<Value> =
+        bench.sent_of(a, "CONFPART").iter().map(|list| list["entropy"].clone()).collect();
+    assert_eq!(entropies.len(), 2);
+    assert_ne!(entropies[0], entropies[1]);
+    assert!(entropies.iter().all(|entropy| entropy.as_str().unwrap().len() == 24), "16 bytes");
+}
+
+/// Who asked first is first, even if its channel opens last.
+#[test]
+fn join_order_is_the_order_of_requests() {
+    let mut bench = Bench::new();
+    let a = bench.offer("A", false);
+    let b = bench.enter("B");
+    assert_eq!(bench.listed(b), ["B"]);
+    bench.advance(A_WHILE);
+    bench.answer("A");
+    bench.input(Input::ChannelOpen { leg: a });
+    assert_eq!(bench.listed(b), ["A", "B"]);
+}
+
+#[test]
+fn nobody_is_told_to_start_twice() {
+    let mut bench = Bench::new();
+    let [a, b] = bench.conference(["A", "B"]);
+    bench.input(Input::ChannelClosed { leg: a });
+    let list = bench.sent_of(b, "CONFPART").pop().unwrap();
+    assert_eq!((bench.listed(b), &list["should_start"]), (vec!["B".into()], &json!(false)));
+}
+
+#[test]
+fn who_leaves_is_taken_off_at_once() {
+    let mut bench = Bench::new();
+    let [a, b, c] = bench.conference(["A", "B", "C"]);
+    bench.input(Input::TransportFailed { leg: b, reason: "ICE".into() });
+    assert_eq!(
+        (bench.listed(a), bench.listed(c)),
+        (vec!["A".into(), "C".into()], vec!["A".into(), "C".into()])
+    );
+    assert!(bench.closed(b));
+}
+
+/// Those who are on their way are in no list, so their end changes none.
+#[test]
+fn who_never_arrived_is_not_missed() {
+    let mut bench = Bench::new();
+    let [a, _] = bench.conference(["A", "B"]);
+    let c = bench.offer("C", false);
+    bench.take();
+    bench.input(Input::TransportFailed { leg: c, reason: "ICE".into() });
+    bench.advance(A_WHILE);
+    assert!(bench.sent(a).is_empty());
+}
+
+#[test]
+fn mute_is_in_the_next_list_and_causes_none() {
+    let mut bench = Bench::new();
+    let [a, b] = bench.conference(["A", "B"]);
+    bench.propsync(a, json!({ "muted": "true" }));
+    bench.advance(A_WHILE);
+    assert!(bench.sent_of(b, "CONFPART").is_empty());
+    bench.enter("C");
+    let list = bench.sent_of(b, "CONFPART").pop().unwrap();
+    let muted: Vec<&Value> = (0..3).map(|place| &list["participants"][place]["muted"]).collect();
+    assert_eq!(muted, [&json!(true), &json!(false), &json!(false)]);
+}
+
+/// A list per newcomer would cost the square of their number, to each of them.
+#[test]
+fn many_who_come_at_once_share_a_list() {
+    let mut bench = Bench::new();
+    let a = bench.enter("A");
+    for user in ["B", "C", "D"] {
+        bench.enter(user);
+    }
+    assert_eq!(bench.sent_of(a, "CONFPART").len(), 1);
+    bench.advance(A_WHILE);
+    assert_eq!(bench.sent_of(a, "CONFPART").len(), 2);
+    assert_eq!(bench.listed(a), ["A", "B", "C", "D"]);
+}
+
+#[test]
+fn the_time_of_a_list_never_goes_back() {
+    let mut bench = Bench::new();
+    let a = bench.enter("A");
+    bench.advance(A_WHILE);
+    bench.now.unix -= Duration::from_secs(3600);
+    bench.enter("B");
+    let times: Vec<u64> = bench
+        .sent_of(a, "CONFPART")
+        .iter()
+        .map(|list| list["timestamp"].as_str().unwrap().parse().unwrap())
+        .collect();
+    assert!(times.is_sorted() && times.len() == 2, "{times:?}");
+}
+
+#[test]
+fn two_devices_of_one_hash_differ_by_client() {
+    let mut bench = Bench::new();
+    bench.enter("A");
+    let mut request = confconn("A");
+    request["src_clientid"] = "2".into();
+    bench.post(GROUP, &request.to_string());
+    assert_eq!(bench.view().legs.len(), 2);
+}
+
+#[test]
+fn numbers_run_on_over_all_conferences() {
+    let mut bench = Bench::new();
+    let a = bench.enter("A");
+    bench.post("other", &confconn("B").to_string());
+    let b = bench.opened();
+    bench.input(Input::OfferReady { leg: b, sdp: String::new() });
+    bench.post("other", &setup("B", &answer_sdp(9, None)));
+    bench.input(Input::ChannelOpen { leg: b });
+    let number = |leg| bench.sent_of(leg, "CONFPART").pop().unwrap()["seqno"].clone();
+    assert_eq!((number(a), number(b)), (json!("1"), json!("2")));
+}

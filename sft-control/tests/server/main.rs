@@ -1,0 +1,7 @@
+//! The whole server over real sockets of the loopback, fed what clients must not send.
+#![cfg(test)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod datagrams;
+mod join;
+mod support;

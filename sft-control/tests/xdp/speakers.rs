@@ -1,0 +1,111 @@
+//! Audio sources take free slots and keep them; the key generator has slot 0 whatever its level.
+
+use crate::support::{
+    conference::{Conference, RECEIVER, SSRC, header, sent_by},
+    packet::{Header, ONE_BYTE},
+};
+use sft_common::{
+    drops::DropReason::{NoAudioSlot, Silent},
+    flight::Flights,
+    maps::{Kind, ListEntry, Profile, SourceControl, SpeakerCells, name},
+};
+
+const PROFILE: Profile = Profile::AeadAes128Gcm;
+/// Of leg n, source n.
+const SPEAKERS: std::ops::Range<u32> = 10..16;
+
+fn conference() -> Conference {
+    let mut conference = Conference::new(crate::support::conference::LOOPBACK);
+    conference.add_leg(RECEIVER, PROFILE, false);
+    for leg in SPEAKERS {
+        conference.add_leg(leg, PROFILE, false);
+        conference.add_source(leg, leg, SSRC, Kind::Audio);
+        conference.set_list(leg, 0, &[ListEntry { leg: RECEIVER, slot: 0, run: 0, flags: 0 }]);
+    }
+    conference
+}
+
+fn speech(leg: u32, sequence: u16, level: u8) -> Vec<u8> {
+    let header = Header { timestamp: leg << 16 | u32::from(sequence), ..header(sequence) };
+    let header = header.with_extension(ONE_BYTE, &[0x10, level]);
+    sent_by(leg, PROFILE, &header, b"opus", u64::from(sequence), false)
+}
+
+/// The slot, its run and the stretch of speech that egress will find for this packet.
+fn announced(conference: &Conference, leg: u32, sequence: u16) -> (u32, u32, u32) {
+    let timestamp = leg << 16 | u32::from(sequence);
+    let cpus: Vec<Flights> = conference.kernel.per_cpu(name::FLIGHT, 0);
+    let flights = cpus.iter().flat_map(|cpu| cpu.flights);
+    let flight = flights.into_iter().find(|flight| flight.timestamp == timestamp && flight.list_len > 0);
+    let flight = flight.expect("the packet was announced");
+    assert_eq!((flight.source_leg, flight.kind), (leg, Kind::Audio as u32));
+    (flight.slot_offset, flight.run_high, flight.gate_run)
+}
+
+fn cells(conference: &Conference) -> [u64; 8] {
+    conference.kernel.get::<SpeakerCells>(name::SPEAKERS, 0).cells
+}
+
+fn cell(run: u64, source: u32) -> u64 {
+    run << 32 | u64::from(source + 1)
+}
+
+#[test]
+#[ignore = "runs programs in the kernel: needs root and the BPF object"]
+fn who_speaks_takes_the_lowest_free_slot() {
+    let mut conference = conference();
+    for (leg, slot) in SPEAKERS.zip(1..=4) {
+        conference.assert_forwards(&speech(leg, 1, 10));
+        assert_eq!(announced(&conference, leg, 1), (slot, 1, 1));
+    }
+    assert_eq!(cells(&conference)[..5], [0, cell(1, 10), cell(1, 11), cell(1, 12), cell(1, 13)]);
+    conference.assert_drops(&speech(14, 1, 0), NoAudioSlot);
+    // Holders keep their slots.
+    conference.assert_forwards(&speech(12, 2, 30));
+    assert_eq!(announced(&conference, 12, 2), (3, 1, 1));
+}
+
+#[test]
+#[ignore = "runs programs in the kernel: needs root and the BPF object"]
+fn a_freed_slot_is_taken_under_a_new_run() {
+    let mut conference = conference();
+    for leg in 10..14 {
+        conference.assert_forwards(&speech(leg, 1, 10));
+    }
+    let free = |cells: &mut SpeakerCells| cells.cells[2] &= !0xffff_ffff;
+    conference.kernel.edit(name::SPEAKERS, 0, free);
+    conference.assert_forwards(&speech(14, 1, 10));
+    assert_eq!(announced(&conference, 14, 1), (2, 2, 1));
+    assert_eq!(cells(&conference)[2], cell(2, 14));
+}
+
+#[test]
+#[ignore = "runs programs in the kernel: needs root and the BPF object"]
+fn silence_takes_no_slot_and_a_pause_starts_a_new_stretch() {
+    let mut conference = conference();
+    let levels = [127, 127, 127, 127, 0, 0];
+    let expected = [Some(1), Some(1), None, None, Some(2), Some(2)];
+    for ((sequence, level), stretch) in (1..).zip(levels).zip(expected) {
+        let packet = speech(10, sequence, level);
+        match stretch {
+            Some(stretch) => {
+                conference.assert_forwards(&packet);
+                assert_eq!(announced(&conference, 10, sequence), (1, 1, stretch));
+            }
+            None => conference.assert_drops(&packet, Silent),
+        }
+    }
+}
+
+#[test]
+#[ignore = "runs programs in the kernel: needs root and the BPF object"]
+fn the_key_generator_is_heard_even_in_silence() {
+    let mut conference = conference();
+    let reserve = |control: &mut SourceControl| control.reserved_slot = 5 << 32 | 1;
+    conference.kernel.edit(name::SOURCE_CONTROL, 10, reserve);
+    for sequence in 1..10 {
+        conference.assert_forwards(&speech(10, sequence, 127));
+        assert_eq!(announced(&conference, 10, sequence), (0, 5, 1));
+    }
+    assert_eq!(cells(&conference), [0; 8]);
+}
