@@ -57,6 +57,9 @@ pub enum DropReason {
     NoRoom,
     /// Encryption refused its input.
     SealFailed,
+    /// The prepared key stream of a packet was rewritten while it was in use: the reader had been halted
+    /// for longer than a ring lasts.
+    KeystreamOverrun,
     /// The transmit ring or socket buffer was full after the copy was made.
     TransmitFull,
     /// RTP that reached a socket although the kernel lane carries its conference.
@@ -107,6 +110,7 @@ impl DropReason {
         DropReason::FrameTooBig,
         DropReason::NoRoom,
         DropReason::SealFailed,
+        DropReason::KeystreamOverrun,
         DropReason::TransmitFull,
         DropReason::WrongLane,
         DropReason::BadStun,
@@ -146,6 +150,7 @@ impl DropReason {
             DropReason::FrameTooBig => "frame_too_big",
             DropReason::NoRoom => "no_room",
             DropReason::SealFailed => "seal_failed",
+            DropReason::KeystreamOverrun => "keystream_overrun",
             DropReason::TransmitFull => "transmit_full",
             DropReason::WrongLane => "wrong_lane",
             DropReason::BadStun => "bad_stun",

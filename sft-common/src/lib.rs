@@ -14,6 +14,7 @@ pub mod extension;
 pub mod flight;
 pub mod frame;
 pub mod index;
+pub mod keystream;
 pub mod maps;
 pub mod packet;
 pub mod replay;

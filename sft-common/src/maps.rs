@@ -50,6 +50,10 @@ pub mod name {
     pub const FLIGHT: &str = "FLIGHT";
     pub const DROPS: &str = "DROPS";
     pub const COUNTERS: &str = "COUNTERS";
+    pub const SLOT_RINGS: &str = "SLOT_RINGS";
+    pub const SOURCE_RINGS: &str = "SOURCE_RINGS";
+    pub const KEYSTREAM_SHORT: &str = "KEYSTREAM_SHORT";
+    pub const KEYSTREAM_LONG: &str = "KEYSTREAM_LONG";
 }
 
 /// `LOCAL` (hash): our own media addresses; RTP to any other address is not ours and is passed on.
@@ -152,6 +156,8 @@ pub struct KeyRecord {
     pub salt: [u32; 4],
     /// Always 1. The verifier does not know that, which keeps its walk over our loops short.
     pub one: u64,
+    /// Names this key among all that were ever installed: `leg << 32 | number of the installation`.
+    pub epoch: u64,
     /// [`Profile`] as a number.
     pub profile: u32,
     pub pad: u32,
@@ -301,7 +307,7 @@ pub struct Config {
 }
 
 /// Number of this map layout, in [`Config::layout`].
-pub const LAYOUT: u32 = 1;
+pub const LAYOUT: u32 = 2;
 
 /// `COUNTERS` (per-CPU array): index of each counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -321,11 +327,15 @@ pub enum Counter {
     ControlPassed,
     /// Copies that the egress program sealed and whose transmission has not been reported yet.
     Sealed,
+    /// Packets opened and copies sealed with prepared key stream.
+    KeystreamPrepared,
+    /// The same with key stream computed on the spot, for want of a prepared one.
+    KeystreamComputed,
 }
 
 impl Counter {
     /// Size of `COUNTERS`.
-    pub const COUNT: usize = 8;
+    pub const COUNT: usize = 10;
 }
 
 /// Size of `DROPS`.
@@ -363,7 +373,7 @@ layout! {
     TupleKey = 36,
     LegRecord = 8,
     LegControl = 24,
-    KeyRecord = 16 + 8 + 8 + 240 + 2048 + 40,
+    KeyRecord = 16 + 8 + 8 + 8 + 240 + 2048 + 40,
     SourceKey = 8,
     SourceRecord = 24,
     SourceControl = 16,
@@ -372,6 +382,9 @@ layout! {
     PathRecord = 60,
     Config = 32,
     ArrivalRing = ARRIVALS * 8,
+    crate::keystream::RingControl = 16,
+    crate::keystream::KeystreamEntry<{ crate::keystream::SHORT_BLOCKS }> = 320,
+    crate::keystream::KeystreamEntry<{ crate::keystream::LONG_BLOCKS }> = 1280,
     crate::flight::Metadata = 8,
     crate::flight::Flight = 72,
     crate::flight::Flights = 8 + 72 * FLIGHTS,

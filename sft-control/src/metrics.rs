@@ -14,7 +14,7 @@ use prometheus_client::{
 use crate::{
     engine::{
         Handle,
-        snapshot::{ServerStatus, Snapshot},
+        snapshot::{KeystreamStatus, ServerStatus, Snapshot},
     },
     http::{Answer, error_page, open_metrics},
 };
@@ -41,6 +41,11 @@ struct LaneOnly {
     lane: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KeystreamOrigin {
+    origin: &'static str,
+}
+
 /// Answers a request to the metrics listener.
 pub async fn respond<B>(engine: Handle, request: Request<B>) -> Answer {
     if request.method() != Method::GET || request.uri().path() != "/metrics" {
@@ -61,6 +66,9 @@ pub fn render(snapshot: &Snapshot) -> Result<String, std::fmt::Error> {
     register_original(&mut registry, &snapshot.server);
     register_lanes(&mut registry, &snapshot.server);
     gauge(&mut registry, "legs", "Legs, connecting ones included", snapshot.legs.len() as u64);
+    if let Some(keystream) = &snapshot.server.keystream {
+        register_keystream(&mut registry, keystream);
+    }
     if let Some(ratio) = snapshot.server.fast_path_ratio {
         let metric = Gauge::<f64, AtomicU64>::default();
         metric.set(ratio);
@@ -107,6 +115,19 @@ fn register_lanes(registry: &mut Registry, server: &ServerStatus) {
     registry.register("forwarded_bytes", "UDP payload of those copies", bytes);
     registry.register("rtp_received", "RTP packets that entered the lane", received);
     registry.register("drops", "Packets and copies that ended without being sent", drops);
+}
+
+fn register_keystream(registry: &mut Registry, keystream: &KeystreamStatus) {
+    let packets = Family::<KeystreamOrigin, Counter>::default();
+    for (origin, number) in [("prepared", keystream.used), ("computed", keystream.computed)] {
+        packets.get_or_create(&KeystreamOrigin { origin }).inc_by(number);
+    }
+    let help = "Packets opened and copies sealed in the kernel, by where their key stream came from";
+    registry.register("keystream_packets", help, packets);
+    let reading = &keystream.reading;
+    gauge(registry, "keystream_bytes", "Memory for prepared key stream", reading.bytes);
+    gauge(registry, "keystream_rings", "Streams that key stream is prepared for", reading.rings);
+    counter(registry, "keystream_cpu_ns", "CPU time of preparing key stream", reading.cpu_ns);
 }
 
 fn gauge(registry: &mut Registry, name: &str, help: &str, value: u64) {

@@ -1,17 +1,49 @@
-//! Sealing and opening as global subprograms: the verifier walks each once, not once per path to it.
+//! Sealing and opening: with prepared key stream where there is some for exactly this packet, else with AES.
 //!
-//! The names are symbols of the object and nothing else refers to them.
+//! The work is done in global subprograms: the verifier walks each once, not once per path to it. Their names
+//! are symbols of the object and nothing else refers to them.
 
 use aya_ebpf::bindings::xdp_md;
 use sft_common::{
-    drops::DropReason,
-    maps::{KeyRecord, Profile},
+    keystream::{Class, KeystreamEntry, KeystreamTag, LONG_BLOCKS, Ring, SHORT_BLOCKS},
+    maps::{Counter, KeyRecord, Profile},
     srtp::{DONE, Frame, MALFORMED, Work, counter_mode, gcm},
 };
 
-use crate::{frame::Bounds, maps::KEYS, scratch::Scratch};
+use crate::{
+    count,
+    frame::Bounds,
+    maps::{KEYS, KEYSTREAM_LONG, KEYSTREAM_SHORT},
+};
 
-macro_rules! subprogram {
+/// What sealing and opening need besides the frame, and what they are for.
+#[derive(Clone, Copy)]
+pub struct Job {
+    pub ctx: *mut xdp_md,
+    /// Record of `KEYS` with this profile.
+    pub key: *const KeyRecord,
+    pub profile: Profile,
+    /// This CPU's.
+    pub work: *mut Work,
+    /// `RingControl::ring` of the stream.
+    pub ring: u64,
+}
+
+/// Why a packet was not sealed or opened.
+pub enum Failure {
+    /// Lengths that contradict the frame, or a tag that does not verify.
+    Refused,
+    Overrun,
+}
+
+macro_rules! frame_of {
+    ($ctx:expr) => {{
+        let bounds = Bounds::of($ctx);
+        Frame { data: bounds.data as *mut u8, end: bounds.end as *mut u8 }
+    }};
+}
+
+macro_rules! computing {
     ($name:ident, $function:expr) => {
         /// # Safety
         /// Called by the programs of this object only, as the verifier makes sure.
@@ -22,63 +54,160 @@ macro_rules! subprogram {
                 return MALFORMED;
             }
             // SAFETY: the context, a record of `KEYS` and this CPU's scratch.
+            unsafe { $function(frame_of!(ctx), key, work) }
+        }
+    };
+}
+
+computing!(sft_open_gcm128, gcm::compute::<10, false>);
+computing!(sft_open_gcm256, gcm::compute::<14, false>);
+computing!(sft_open_counter_mode, counter_mode::open);
+computing!(sft_seal_gcm128, gcm::compute::<10, true>);
+computing!(sft_seal_gcm256, gcm::compute::<14, true>);
+computing!(sft_seal_counter_mode, counter_mode::seal);
+
+macro_rules! applying {
+    ($name:ident, $blocks:ident, $function:expr) => {
+        /// # Safety
+        /// Called by the programs of this object only, as the verifier makes sure.
+        #[unsafe(no_mangle)]
+        #[inline(never)]
+        pub unsafe extern "C" fn $name(
+            ctx: *mut xdp_md,
+            key: *const KeyRecord,
+            work: *mut Work,
+            entry: *const KeystreamEntry<$blocks>,
+        ) -> i32 {
+            if key.is_null() || work.is_null() || entry.is_null() {
+                return MALFORMED;
+            }
+            // SAFETY: the context, records of the maps and this CPU's scratch.
+            unsafe { $function(frame_of!(ctx), key, work, entry) }
+        }
+    };
+}
+
+applying!(sft_open_gcm_short, SHORT_BLOCKS, gcm::apply::<SHORT_BLOCKS, false>);
+applying!(sft_open_gcm_long, LONG_BLOCKS, gcm::apply::<LONG_BLOCKS, false>);
+applying!(sft_open_counter_mode_short, SHORT_BLOCKS, counter_mode::open_prepared::<SHORT_BLOCKS>);
+applying!(sft_open_counter_mode_long, LONG_BLOCKS, counter_mode::open_prepared::<LONG_BLOCKS>);
+applying!(sft_seal_gcm_short, SHORT_BLOCKS, gcm::apply::<SHORT_BLOCKS, true>);
+applying!(sft_seal_gcm_long, LONG_BLOCKS, gcm::apply::<LONG_BLOCKS, true>);
+applying!(sft_seal_counter_mode_short, SHORT_BLOCKS, counter_mode::seal_prepared::<SHORT_BLOCKS>);
+applying!(sft_seal_counter_mode_long, LONG_BLOCKS, counter_mode::seal_prepared::<LONG_BLOCKS>);
+
+/// Defines a function that takes the subprogram of the key's profile and of the key stream's class.
+macro_rules! by_profile {
+    ($(#[$doc:meta])* $name:ident, $gcm128:ident, $gcm256:ident, $counter_mode:ident,
+     [$gcm_short:ident, $counter_mode_short:ident], [$gcm_long:ident, $counter_mode_long:ident]) => {
+        $(#[$doc])*
+        ///
+        /// # Safety
+        /// The job's promises.
+        #[inline(always)]
+        pub unsafe fn $name(job: Job) -> Result<(), Failure> {
+            let Job { ctx, key, profile, work, ring } = job;
+            // SAFETY: the caller's promise, and entries of the maps.
             unsafe {
-                let bounds = Bounds::of(ctx);
-                $function(Frame { data: bounds.data as *mut u8, end: bounds.end as *mut u8 }, key, work)
+                let is_gcm = !matches!(profile, Profile::Aes128CmHmacSha1_80);
+                match Ring::from_word(ring) {
+                    Some(ring) if (*work).payload as usize <= ring.class.max_payload() => match ring.class {
+                        Class::Short => {
+                            if let Some(entry) = KEYSTREAM_SHORT.get_ptr(ring.entry((*work).index))
+                                && is_ready(&raw const (*entry).tag, key, work)
+                            {
+                                let result = if is_gcm {
+                                    $gcm_short(ctx, key, work, entry)
+                                } else {
+                                    $counter_mode_short(ctx, key, work, entry)
+                                };
+                                return used(&raw const (*entry).tag, key, work, result);
+                            }
+                        }
+                        Class::Long => {
+                            if let Some(entry) = KEYSTREAM_LONG.get_ptr(ring.entry((*work).index))
+                                && is_ready(&raw const (*entry).tag, key, work)
+                            {
+                                let result = if is_gcm {
+                                    $gcm_long(ctx, key, work, entry)
+                                } else {
+                                    $counter_mode_long(ctx, key, work, entry)
+                                };
+                                return used(&raw const (*entry).tag, key, work, result);
+                            }
+                        }
+                    },
+                    _ => {}
+                }
+                count::add(Counter::KeystreamComputed, 1);
+                refused(match profile {
+                    Profile::AeadAes128Gcm => $gcm128(ctx, key, work),
+                    Profile::AeadAes256Gcm => $gcm256(ctx, key, work),
+                    Profile::Aes128CmHmacSha1_80 => $counter_mode(ctx, key, work),
+                })
             }
         }
     };
 }
 
-subprogram!(sft_open_gcm128, gcm::process::<10, false>);
-subprogram!(sft_open_gcm256, gcm::process::<14, false>);
-subprogram!(sft_open_counter_mode, counter_mode::open);
-subprogram!(sft_seal_gcm128, gcm::process::<10, true>);
-subprogram!(sft_seal_gcm256, gcm::process::<14, true>);
-subprogram!(sft_seal_counter_mode, counter_mode::seal);
+by_profile!(
+    /// Verifies and decrypts in place.
+    open,
+    sft_open_gcm128,
+    sft_open_gcm256,
+    sft_open_counter_mode,
+    [sft_open_gcm_short, sft_open_counter_mode_short],
+    [sft_open_gcm_long, sft_open_counter_mode_long]
+);
 
-/// Verifies and decrypts in place; see `sft_common::srtp` for the result.
-///
-/// # Safety
-/// `ctx` is the program's context, `key` a record of `KEYS` with this profile, `work` this CPU's scratch.
+by_profile!(
+    /// Encrypts in place and writes the tag behind the payload.
+    seal,
+    sft_seal_gcm128,
+    sft_seal_gcm256,
+    sft_seal_counter_mode,
+    [sft_seal_gcm_short, sft_seal_counter_mode_short],
+    [sft_seal_gcm_long, sft_seal_counter_mode_long]
+);
+
+/// Whether the entry is the packet's, now.
 #[inline(always)]
-pub unsafe fn open(profile: Profile, ctx: *mut xdp_md, key: *const KeyRecord, work: *mut Work) -> i32 {
-    // SAFETY: the caller's promise.
-    unsafe {
-        match profile {
-            Profile::AeadAes128Gcm => sft_open_gcm128(ctx, key, work),
-            Profile::AeadAes256Gcm => sft_open_gcm256(ctx, key, work),
-            Profile::Aes128CmHmacSha1_80 => sft_open_counter_mode(ctx, key, work),
-        }
-    }
+unsafe fn is_ready(tag: *const KeystreamTag, key: *const KeyRecord, work: *const Work) -> bool {
+    // SAFETY: the callers' promise, and a tag of an entry.
+    unsafe { tag.read_volatile().is_for((*key).epoch, (*work).ssrc, (*work).index) }
 }
 
-/// Encrypts in place and writes the tag behind the payload.
-///
-/// # Safety
-/// As for [`open`].
+/// What came of a packet for which an entry was used.
 #[inline(always)]
-unsafe fn seal(profile: Profile, ctx: *mut xdp_md, key: *const KeyRecord, work: *mut Work) -> i32 {
-    // SAFETY: the caller's promise.
-    unsafe {
-        match profile {
-            Profile::AeadAes128Gcm => sft_seal_gcm128(ctx, key, work),
-            Profile::AeadAes256Gcm => sft_seal_gcm256(ctx, key, work),
-            Profile::Aes128CmHmacSha1_80 => sft_seal_counter_mode(ctx, key, work),
-        }
+unsafe fn used(
+    tag: *const KeystreamTag,
+    key: *const KeyRecord,
+    work: *const Work,
+    result: i32,
+) -> Result<(), Failure> {
+    // SAFETY: the callers' promise.
+    if !unsafe { is_ready(tag, key, work) } {
+        return Err(Failure::Overrun);
+    }
+    count::add(Counter::KeystreamPrepared, 1);
+    refused(result)
+}
+
+#[inline(always)]
+fn refused(result: i32) -> Result<(), Failure> {
+    match result {
+        DONE => Ok(()),
+        _ => Err(Failure::Refused),
     }
 }
 
 /// The profile of a key; `None` for a record that holds no key.
-///
-/// # Safety
-/// `key` is a record of `KEYS`.
 #[inline(always)]
-pub unsafe fn profile(key: *const KeyRecord) -> Option<Profile> {
+unsafe fn profile(key: *const KeyRecord) -> Option<Profile> {
     const GCM128: u32 = Profile::AeadAes128Gcm as u32;
     const GCM256: u32 = Profile::AeadAes256Gcm as u32;
     const COUNTER_MODE: u32 = Profile::Aes128CmHmacSha1_80 as u32;
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller's record of `KEYS`.
     let (number, one) = unsafe { ((*key).profile, (*key).one) };
     // The loops count by it: with 0 they would run until the kernel stops them.
     if one != 1 {
@@ -92,19 +221,10 @@ pub unsafe fn profile(key: *const KeyRecord) -> Option<Profile> {
     }
 }
 
-/// Seals the copy that `Scratch::work` describes under the key in `Scratch::copy`.
-///
-/// # Safety
-/// `ctx` is the program's context, `scratch` this CPU's.
+/// The key with this number, and its profile.
 #[inline(always)]
-pub unsafe fn seal_copy(ctx: *mut xdp_md, scratch: *mut Scratch) -> Result<(), DropReason> {
-    // SAFETY: the caller's promise, and a record of `KEYS`.
-    unsafe {
-        let key = KEYS.get_ptr((*scratch).copy.key).ok_or(DropReason::NoKey)?;
-        let profile = profile(key).ok_or(DropReason::NoKey)?;
-        match seal(profile, ctx, key, &raw mut (*scratch).work) {
-            DONE => Ok(()),
-            _ => Err(DropReason::SealFailed),
-        }
-    }
+pub fn key(number: u32) -> Option<(*const KeyRecord, Profile)> {
+    let key = KEYS.get_ptr(number)?;
+    // SAFETY: a record of `KEYS`.
+    Some((key, unsafe { profile(key) }?))
 }

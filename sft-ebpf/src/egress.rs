@@ -17,7 +17,8 @@ use sft_common::{
 };
 
 use crate::{
-    count, crypto,
+    count,
+    crypto::{self, Failure, Job},
     maps::SCRATCH,
     scratch::{ASIDE, CONTINUE, End, Scratch, stage},
 };
@@ -36,13 +37,28 @@ pub unsafe fn run(ctx: *mut xdp_md) -> u32 {
             ASIDE => return XDP_DROP,
             reason => return count::drop(reason as u32),
         }
-        if let Err(reason) = crypto::seal_copy(ctx, scratch) {
+        if let Err(reason) = seal(ctx, scratch) {
             return count::drop(reason as u32);
         }
         match finish::sft_finish(ctx, scratch) {
             CONTINUE => XDP_PASS,
             reason => count::drop(reason as u32),
         }
+    }
+}
+
+/// Step 16, first half: the copy that `Scratch::work` describes, under the key in `Scratch::copy`.
+#[inline(always)]
+unsafe fn seal(ctx: *mut xdp_md, scratch: *mut Scratch) -> Result<(), DropReason> {
+    // SAFETY: the caller's promise, and this CPU's scratch.
+    unsafe {
+        let copy = &raw const (*scratch).copy;
+        let (key, profile) = crypto::key((*copy).key).ok_or(DropReason::NoKey)?;
+        let work = &raw mut (*scratch).work;
+        crypto::seal(Job { ctx, key, profile, work, ring: (*copy).ring }).map_err(|failure| match failure {
+            Failure::Refused => DropReason::SealFailed,
+            Failure::Overrun => DropReason::KeystreamOverrun,
+        })
     }
 }
 

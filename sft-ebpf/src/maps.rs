@@ -6,6 +6,8 @@
 //! | `CONFIG`, `LOCAL`, `TUPLES`, `LEGS`, `LEG_CONTROL`, `KEYS`, `SOURCE_IDS`, `SOURCES`, `SOURCE_CONTROL`, `ENTRIES`, `REPLICATORS`, `PATHS` | control plane (`LEG_CONTROL::learning` counted down here) | a join is refused |
 //! | `SPEAKERS` | both, by compare-and-exchange | a conference is refused |
 //! | `SOURCE_STATE`, `SLOTS` | these programs; the control plane before the first use | a join is refused |
+//! | `SOURCE_RINGS`, `SLOT_RINGS` | both: the control plane refers to rings, these programs say how far they are | cannot be |
+//! | `KEYSTREAM_SHORT`, `KEYSTREAM_LONG` | control plane | key stream is computed here |
 //! | `SOURCE_STATS`, `ARRIVALS`, `FLIGHT`, `DROPS`, `COUNTERS`, `SCRATCH` | these programs | cannot be |
 
 use aya_ebpf::{
@@ -14,6 +16,7 @@ use aya_ebpf::{
 };
 use sft_common::{
     flight::Flights,
+    keystream::{KeystreamEntry, LONG_BLOCKS, RingControl, SHORT_BLOCKS},
     maps::{
         ArrivalRing, Config, Counter, DROPS as REASONS, KeyRecord, LegControl, LegRecord, ListEntry,
         LocalKey, MAX_REPLICATION, PathRecord, SourceControl, SourceKey, SourceRecord, SpeakerCells,
@@ -65,6 +68,14 @@ pub static PATHS: Array<PathRecord, DEFAULT> = Array::new();
 pub static SLOTS: Array<LockedSlot, DEFAULT> = Array::new();
 #[btf_map]
 pub static ARRIVALS: Array<ArrivalRing, DEFAULT, MMAPABLE> = Array::new();
+#[btf_map]
+pub static SOURCE_RINGS: Array<RingControl, DEFAULT, MMAPABLE> = Array::new();
+#[btf_map]
+pub static SLOT_RINGS: Array<RingControl, DEFAULT, MMAPABLE> = Array::new();
+#[btf_map]
+pub static KEYSTREAM_SHORT: Array<KeystreamEntry<SHORT_BLOCKS>, DEFAULT, MMAPABLE> = Array::new();
+#[btf_map]
+pub static KEYSTREAM_LONG: Array<KeystreamEntry<LONG_BLOCKS>, DEFAULT, MMAPABLE> = Array::new();
 #[btf_map]
 pub static FLIGHT: PerCpuArray<Flights, 1> = PerCpuArray::new();
 #[btf_map]

@@ -53,6 +53,8 @@ pub struct Packet {
     pub kind: u32,
     pub udp_payload: u32,
     pub payload_offset: u32,
+    /// `RingControl::ring` of the source.
+    pub ring: u64,
     /// Once it is committed.
     pub admitted: Admitted,
     /// Receivers, once they are known.
@@ -68,6 +70,8 @@ pub struct Copy {
     /// `maps::Kind` as a number.
     pub kind: u32,
     pub udp_payload: u32,
+    /// `RingControl::ring` of the slot.
+    pub ring: u64,
 }
 
 /// How a stage ended, as a subprogram can say it: the number of a `DropReason`, or one of the values below.

@@ -2,13 +2,12 @@
 //! HMAC-SHA1 over header, payload and rollover counter, cut to 10 bytes.
 
 use super::{
-    DONE, Extent, FORGED, Frame, MALFORMED, Work,
-    aes::Stream,
-    at_parity, fold,
+    DONE, Extent, FORGED, Frame, MALFORMED, Work, at_parity, fold,
     memory::{first_bytes, load16, load32, load64, may_continue, opaque, store16, store32, store64},
     sha1::{Sha1, compress},
+    stream::{Computed, KeyStream, Prepared},
 };
-use crate::maps::KeyRecord;
+use crate::{keystream::KeystreamEntry, maps::KeyRecord};
 
 /// Seals one packet. Returns [`DONE`] or [`MALFORMED`] and sets `Work::sum`.
 ///
@@ -17,9 +16,30 @@ use crate::maps::KeyRecord;
 /// else uses.
 #[inline(always)]
 pub unsafe fn seal(frame: Frame, key: *const KeyRecord, work: *mut Work) -> i32 {
-    // SAFETY: the caller's promise; the tag's place is checked before it is written.
+    // SAFETY: the caller's promise.
+    unsafe { seal_with(frame, key, work, &computed(key, work)) }
+}
+
+/// The same with key stream that has been prepared for this packet.
+///
+/// # Safety
+/// As for [`seal`], and `entry` points to an entry. If it changes meanwhile, the result is worthless.
+#[inline(always)]
+pub unsafe fn seal_prepared<const BLOCKS: usize>(
+    frame: Frame,
+    key: *const KeyRecord,
+    work: *mut Work,
+    entry: *const KeystreamEntry<BLOCKS>,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe { seal_with(frame, key, work, &Prepared::<0, BLOCKS>::new(entry)) }
+}
+
+#[inline(always)]
+unsafe fn seal_with(frame: Frame, key: *const KeyRecord, work: *mut Work, stream: &impl KeyStream) -> i32 {
+    // SAFETY: the callers' promise; the tag's place is checked before it is written.
     unsafe {
-        if crypt(frame, key, work) != DONE {
+        if crypt(frame, key, work, stream) != DONE {
             return MALFORMED;
         }
         let Some(extent) = Extent::of(frame, work) else { return MALFORMED };
@@ -48,7 +68,28 @@ pub unsafe fn seal(frame: Frame, key: *const KeyRecord, work: *mut Work) -> i32 
 /// As for [`seal`].
 #[inline(always)]
 pub unsafe fn open(frame: Frame, key: *const KeyRecord, work: *mut Work) -> i32 {
-    // SAFETY: the caller's promise; the tag's place is checked before it is read.
+    // SAFETY: the caller's promise.
+    unsafe { open_with(frame, key, work, &computed(key, work)) }
+}
+
+/// The same with key stream that has been prepared for this packet.
+///
+/// # Safety
+/// As for [`seal_prepared`].
+#[inline(always)]
+pub unsafe fn open_prepared<const BLOCKS: usize>(
+    frame: Frame,
+    key: *const KeyRecord,
+    work: *mut Work,
+    entry: *const KeystreamEntry<BLOCKS>,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe { open_with(frame, key, work, &Prepared::<0, BLOCKS>::new(entry)) }
+}
+
+#[inline(always)]
+unsafe fn open_with(frame: Frame, key: *const KeyRecord, work: *mut Work, stream: &impl KeyStream) -> i32 {
+    // SAFETY: the callers' promise; the tag's place is checked before it is read.
     unsafe {
         let Some(extent) = Extent::of(frame, work) else { return MALFORMED };
         let at = extent.tag();
@@ -64,7 +105,24 @@ pub unsafe fn open(frame: Frame, key: *const KeyRecord, work: *mut Work) -> i32 
         if (first ^ expected.0) | (last ^ expected.1) != 0 {
             return FORGED;
         }
-        crypt(frame, key, work)
+        crypt(frame, key, work, stream)
+    }
+}
+
+/// The key stream by AES, for the initial counter block of RFC 3711 section 4.1.1.
+#[inline(always)]
+unsafe fn computed(key: *const KeyRecord, work: *const Work) -> Computed<10> {
+    let part = |v: u64| (v as u16).swap_bytes() as u64;
+    // SAFETY: the callers vouch for both records.
+    unsafe {
+        let (salt, ssrc, index) = (&(*key).salt, (*work).ssrc as u64, (*work).index);
+        let block = [
+            salt[0] as u64,
+            salt[1] as u64 ^ ssrc,
+            salt[2] as u64 ^ (part(index >> 32) | part(index >> 16) << 16),
+            salt[3] as u64 ^ part(index),
+        ];
+        Computed::new((&raw const (*key).round_keys).cast(), block)
     }
 }
 
@@ -87,20 +145,11 @@ unsafe fn trailer(work: *const Work) -> u64 {
 
 /// Exclusive-or of the payload with the key stream: encrypts and decrypts.
 #[inline(always)]
-unsafe fn crypt(frame: Frame, key: *const KeyRecord, work: *const Work) -> i32 {
+unsafe fn crypt(frame: Frame, key: *const KeyRecord, work: *const Work, stream: &impl KeyStream) -> i32 {
     // SAFETY: the records are the callers' promise; every access to the frame follows a `holds`.
     unsafe {
         let Some(extent) = Extent::of(frame, work) else { return MALFORMED };
         let one = (&raw const (*key).one).read_volatile();
-        let part = |v: u64| (v as u16).swap_bytes() as u64;
-        let (salt, ssrc, index) = (&(*key).salt, (*work).ssrc as u64, (*work).index);
-        let block = [
-            salt[0] as u64,
-            salt[1] as u64 ^ ssrc,
-            salt[2] as u64 ^ (part(index >> 32) | part(index >> 16) << 16),
-            salt[3] as u64 ^ part(index),
-        ];
-        let stream = Stream::new((&raw const (*key).round_keys).cast(), block);
         let body = extent.body();
         let (blocks, mut number) = (extent.payload >> 4, 0);
         loop {
@@ -114,7 +163,7 @@ unsafe fn crypt(frame: Frame, key: *const KeyRecord, work: *const Work) -> i32 {
             if !frame.holds(at, 16) {
                 return MALFORMED;
             }
-            let pad = stream.block::<10>(number);
+            let Some(pad) = stream.block(number) else { return MALFORMED };
             store64::<0>(at, load64::<0>(at) ^ pad.0);
             store64::<8>(at, load64::<8>(at) ^ pad.1);
             number += one;
@@ -123,7 +172,7 @@ unsafe fn crypt(frame: Frame, key: *const KeyRecord, work: *const Work) -> i32 {
         if rest != 0 {
             let offset = opaque(extent.payload & 0x7f0);
             let at = body.wrapping_add(offset as usize);
-            let pad = stream.block::<10>(offset >> 4);
+            let Some(pad) = stream.block(offset >> 4) else { return MALFORMED };
             let mask = first_bytes(rest);
             // Each half reaches at most 7 bytes into the tag, which is 10 long.
             if !frame.holds(at, 8) {

@@ -2,14 +2,13 @@
 //! is 16 bytes.
 
 use super::{
-    DONE, Extent, FORGED, Frame, MALFORMED, Work,
-    aes::Stream,
-    at_parity, fold,
+    DONE, Extent, FORGED, Frame, MALFORMED, Work, at_parity, fold,
     ghash::Ghash,
     halves,
     memory::{first_bytes, load64, may_continue, opaque, store64},
+    stream::{Computed, KeyStream, Prepared},
 };
-use crate::maps::KeyRecord;
+use crate::{keystream::KeystreamEntry, maps::KeyRecord};
 
 /// The initial counter block as little-endian words: (0 0 | SSRC | index) exclusive-or salt, then a counter
 /// that is still 0 (RFC 7714 section 8.1).
@@ -33,10 +32,39 @@ unsafe fn counter_block(key: *const KeyRecord, work: *const Work) -> [u64; 4] {
 /// `frame` bounds readable and writable memory; `key` and `work` point to records, `work` to one that nobody
 /// else uses.
 #[inline(always)]
-pub unsafe fn process<const ROUNDS: usize, const SEAL: bool>(
+pub unsafe fn compute<const ROUNDS: usize, const SEAL: bool>(
     frame: Frame,
     key: *const KeyRecord,
     work: *mut Work,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let stream = Computed::<ROUNDS>::new((&raw const (*key).round_keys).cast(), counter_block(key, work));
+        process::<SEAL>(frame, key, work, &stream)
+    }
+}
+
+/// The same with key stream that has been prepared for this packet, for keys of either length.
+///
+/// # Safety
+/// As for [`compute`], and `entry` points to an entry. If it changes meanwhile, the result is worthless.
+#[inline(always)]
+pub unsafe fn apply<const BLOCKS: usize, const SEAL: bool>(
+    frame: Frame,
+    key: *const KeyRecord,
+    work: *mut Work,
+    entry: *const KeystreamEntry<BLOCKS>,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe { process::<SEAL>(frame, key, work, &Prepared::<1, BLOCKS>::new(entry)) }
+}
+
+#[inline(always)]
+unsafe fn process<const SEAL: bool>(
+    frame: Frame,
+    key: *const KeyRecord,
+    work: *mut Work,
+    stream: &impl KeyStream,
 ) -> i32 {
     // SAFETY: the records are the caller's promise; every access to the frame follows a `holds`.
     unsafe {
@@ -45,7 +73,6 @@ pub unsafe fn process<const ROUNDS: usize, const SEAL: bool>(
         let table = (&raw const (*key).ghash).cast::<u8>();
         // Always 1, which the verifier does not know: counting by it, rounds look alike.
         let one = (&raw const (*key).one).read_volatile();
-        let stream = Stream::new((&raw const (*key).round_keys).cast(), counter_block(key, work));
         let mut hash = Ghash::default();
         let mut sum = 0;
 
@@ -91,7 +118,7 @@ pub unsafe fn process<const ROUNDS: usize, const SEAL: bool>(
             if !frame.holds(at, 16) {
                 return MALFORMED;
             }
-            let pad = stream.block::<ROUNDS>(number + 2);
+            let Some(pad) = stream.block(number + 2) else { return MALFORMED };
             let (a, b) = (load64::<0>(at), load64::<8>(at));
             let (x, y) = (a ^ pad.0, b ^ pad.1);
             store64::<0>(at, x);
@@ -111,7 +138,7 @@ pub unsafe fn process<const ROUNDS: usize, const SEAL: bool>(
             if !frame.holds(at, 16) {
                 return MALFORMED;
             }
-            let pad = stream.block::<ROUNDS>((offset >> 4) + 2);
+            let Some(pad) = stream.block((offset >> 4) + 2) else { return MALFORMED };
             let mask = first_bytes(rest);
             let (a, b) = (load64::<0>(at), load64::<8>(at));
             let (x, y) = (a ^ pad.0 & mask.0, b ^ pad.1 & mask.1);
@@ -123,7 +150,7 @@ pub unsafe fn process<const ROUNDS: usize, const SEAL: bool>(
         }
 
         let hashed = hash.finish(table, header, payload);
-        let pad = stream.block::<ROUNDS>(1);
+        let Some(pad) = stream.block(1) else { return MALFORMED };
         let tag = (hashed.0 ^ pad.0, hashed.1 ^ pad.1);
         let at = extent.tag();
         if !frame.holds(at, 16) {

@@ -35,6 +35,7 @@ impl KeyRecord {
     pub const EMPTY: KeyRecord = KeyRecord {
         salt: [0; 4],
         one: 1,
+        epoch: 0,
         profile: 0,
         pad: 0,
         round_keys: [0; 60],

@@ -17,6 +17,7 @@ pub mod ghash;
 pub mod key;
 pub mod memory;
 pub mod sha1;
+pub mod stream;
 
 #[cfg(test)]
 mod tests;

@@ -63,8 +63,8 @@ impl Key {
         // SAFETY: the slice, the record and the work are ours.
         unsafe {
             match self.profile {
-                Profile::AeadAes128Gcm => gcm::process::<10, true>(frame, &*self.record, work),
-                Profile::AeadAes256Gcm => gcm::process::<14, true>(frame, &*self.record, work),
+                Profile::AeadAes128Gcm => gcm::compute::<10, true>(frame, &*self.record, work),
+                Profile::AeadAes256Gcm => gcm::compute::<14, true>(frame, &*self.record, work),
                 Profile::Aes128CmHmacSha1_80 => counter_mode::seal(frame, &*self.record, work),
             }
         }
@@ -75,8 +75,8 @@ impl Key {
         // SAFETY: the slice, the record and the work are ours.
         unsafe {
             match self.profile {
-                Profile::AeadAes128Gcm => gcm::process::<10, false>(frame, &*self.record, work),
-                Profile::AeadAes256Gcm => gcm::process::<14, false>(frame, &*self.record, work),
+                Profile::AeadAes128Gcm => gcm::compute::<10, false>(frame, &*self.record, work),
+                Profile::AeadAes256Gcm => gcm::compute::<14, false>(frame, &*self.record, work),
                 Profile::Aes128CmHmacSha1_80 => counter_mode::open(frame, &*self.record, work),
             }
         }

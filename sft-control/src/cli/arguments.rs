@@ -62,6 +62,9 @@ pub(super) struct Serve {
     /// /sys/fs/bpf/sft for this network namespace and port
     #[arg(long, value_name = "DIR")]
     pub(super) pin_dir: Option<PathBuf>,
+    /// Memory for key stream that the kernel lane prepares ahead of media; 0: the programs compute it
+    #[arg(long, value_name = "MIB", default_value_t = 64)]
+    pub(super) keystream_memory: u32,
     /// URL at which clients reach this server's HTTP listener; without it, http://ADDR
     #[arg(long, value_name = "URL")]
     pub(super) public_url: Option<String>,

@@ -7,7 +7,9 @@ use comfy_table::{Table, presets};
 use serde::Serialize;
 
 use super::{CliError, arguments::Ask, ask};
-use crate::engine::snapshot::{LaneTotals, LegStatus, ServerStatus, SlotStatus, Snapshot, SourceStatus};
+use crate::engine::snapshot::{
+    KeystreamStatus, LaneTotals, LegStatus, ServerStatus, SlotStatus, Snapshot, SourceStatus,
+};
 
 /// Says why a command failed.
 pub(super) fn complain(error: &dyn std::error::Error) {
@@ -71,10 +73,18 @@ fn print_server(server: &ServerStatus) {
             format!("{} now, {} since start", totals.participants, totals.participants_since_start),
         ),
         ("fast path", ratio),
+        ("key stream", server.keystream.map_or("computed in userspace".into(), keystream)),
     ];
     for (name, value) in lines {
         println!("{name:16} {value}");
     }
+}
+
+fn keystream(status: KeystreamStatus) -> String {
+    let all = status.used + status.computed;
+    let share = if all == 0 { 100.0 } else { status.used as f64 * 100.0 / all as f64 };
+    let mib = status.reading.bytes as f64 / f64::from(1 << 20);
+    format!("{share:.2} % prepared, {} streams, {mib:.0} MiB", status.reading.rings)
 }
 
 /// Lanes with their copies, and the reasons for which something was dropped.

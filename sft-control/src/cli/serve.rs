@@ -88,6 +88,7 @@ fn settings(options: &Serve, url: &str) -> Result<engine::Settings, CliError> {
         interfaces: options.interface.clone(),
         mode: options.dataplane,
         pin_dir: options.pin_dir.clone(),
+        keystream: u64::from(options.keystream_memory) << 20,
         core: core::Config {
             public_url: url.to_owned(),
             max_conferences: options.limits.max_conferences,

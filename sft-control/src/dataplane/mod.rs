@@ -119,6 +119,10 @@ pub struct Counters {
     pub rtp_received: u64,
     /// RTP packets that the kernel lane passed up.
     pub rtp_passed: u64,
+    /// Packets opened and copies sealed by the kernel lane with key stream that had been prepared, and with
+    /// key stream that it had to compute.
+    pub keystream_prepared: u64,
+    pub keystream_computed: u64,
     /// By [`DropReason`] number.
     pub drops: Vec<(DropReason, u64)>,
 }

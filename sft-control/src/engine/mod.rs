@@ -53,6 +53,8 @@ pub struct Settings {
     pub mode: Mode,
     /// `None` = the default one for this network namespace and port.
     pub pin_dir: Option<PathBuf>,
+    /// Memory for the kernel lane's prepared key stream in bytes; 0 = none is prepared.
+    pub keystream: u64,
     pub core: crate::core::Config,
 }
 

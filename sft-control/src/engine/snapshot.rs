@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     core::table::{ConferenceId, Layer, LegId},
-    dataplane::lanes::{LaneName, LaneStatus},
+    dataplane::{
+        lanes::{LaneName, LaneStatus},
+        xdp::KeystreamReading,
+    },
 };
 
 /// State of everything at one instant.
@@ -33,9 +36,23 @@ pub struct ServerStatus {
     pub draining: bool,
     pub totals: Totals,
     pub lanes: Vec<LaneTotals>,
+    /// `None` without a kernel lane.
+    pub keystream: Option<KeystreamStatus>,
     /// RTP packets that entered the media port and were finished in the kernel, over all that entered;
     /// `None` before the first.
     pub fast_path_ratio: Option<f64>,
+}
+
+/// Key stream that the kernel lane prepares ahead of media.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeystreamStatus {
+    /// The thread that prepares it.
+    #[serde(flatten)]
+    pub reading: KeystreamReading,
+    /// Packets opened and copies sealed with what had been prepared.
+    pub used: u64,
+    /// The same with key stream that the programs had to compute.
+    pub computed: u64,
 }
 
 /// Calls and participants, as the original counts them (sft-protocol.md 3.9).

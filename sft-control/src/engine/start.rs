@@ -90,6 +90,7 @@ impl Engine {
                 media: addresses.clone(),
                 pin_dir: settings.pin_dir.clone(),
                 legs: settings.core.max_legs.try_into().unwrap_or(u32::MAX / 64),
+                keystream: settings.keystream,
             };
             KernelLane::load(object, &kernel)
         })?;

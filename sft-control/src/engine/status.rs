@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use super::{
     Engine,
     snapshot::{
-        CallStatus, DropTotal, LaneTotals, LegStatus, ServerStatus, SlotStatus, Snapshot, SourceStatus,
-        Totals,
+        CallStatus, DropTotal, KeystreamStatus, LaneTotals, LegStatus, ServerStatus, SlotStatus, Snapshot,
+        SourceStatus, Totals,
     },
 };
 use crate::{
@@ -71,8 +71,17 @@ impl Engine {
                 participants_since_start: totals.participants_total,
             },
             fast_path_ratio: fast_path_ratio(counters.kernel.as_ref(), &counters.user),
+            keystream: self.keystream_status(counters.kernel.as_ref()),
             lanes: kernel.into_iter().chain([lane_totals(LaneName::User, &counters.user)]).collect(),
         }
+    }
+
+    fn keystream_status(&self, kernel: Option<&Counters>) -> Option<KeystreamStatus> {
+        Some(KeystreamStatus {
+            reading: self.lanes.kernel()?.keystream(),
+            used: kernel?.keystream_prepared,
+            computed: kernel?.keystream_computed,
+        })
     }
 
     fn call_status(&self, call: &Call<'_>) -> CallStatus {

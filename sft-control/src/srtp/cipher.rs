@@ -35,18 +35,16 @@ pub(super) struct CounterMode {
 
 impl Direction {
     pub(super) fn new(key: &SessionKey) -> Result<Self, KeyError> {
+        let salt = salt_of(key)?;
         let authentication_len = match key.profile {
             Profile::AeadAes128Gcm | Profile::AeadAes256Gcm => 0,
             Profile::Aes128CmHmacSha1_80 => AUTHENTICATION_KEY,
         };
-        let fits = key.encryption.len() == key.profile.key_len()
-            && key.authentication.len() == authentication_len
-            && key.salt.len() == key.profile.salt_len();
+        let fits =
+            key.encryption.len() == key.profile.key_len() && key.authentication.len() == authentication_len;
         if !fits {
             return Err(KeyError);
         }
-        let mut salt = [0; 14];
-        salt[..key.salt.len()].copy_from_slice(&key.salt);
         let gcm = |algorithm| UnboundKey::new(algorithm, &key.encryption).map(LessSafeKey::new);
         let cipher = match key.profile {
             Profile::AeadAes128Gcm => Cipher::Gcm(gcm(&AES_128_GCM)?),
@@ -59,18 +57,11 @@ impl Direction {
         Ok(Direction { profile: key.profile, salt, cipher })
     }
 
-    /// RFC 7714 section 8.1; with the 31-bit index of SRTCP also section 9.1.
     pub(super) fn nonce(&self, ssrc: u32, index: u64) -> Nonce {
-        let mut nonce = [0; 12];
-        nonce[2..6].copy_from_slice(&ssrc.to_be_bytes());
-        nonce[6..].copy_from_slice(&index.to_be_bytes()[2..]);
-        for (byte, salt) in nonce.iter_mut().zip(self.salt) {
-            *byte ^= salt;
-        }
-        Nonce::assume_unique_for_key(nonce)
+        Nonce::assume_unique_for_key(gcm_nonce(&self.salt, ssrc, index))
     }
 
-    /// Counter mode, RFC 3711 section 4.1.1: encrypts and decrypts.
+    /// Counter mode: encrypts and decrypts.
     pub(super) fn crypt(
         &self,
         key: &EncryptingKey,
@@ -78,14 +69,37 @@ impl Direction {
         ssrc: u32,
         index: u64,
     ) -> Result<(), Unspecified> {
-        let mut counter = [0; 16];
-        counter[4..8].copy_from_slice(&ssrc.to_be_bytes());
-        counter[8..14].copy_from_slice(&index.to_be_bytes()[2..]);
-        for (byte, salt) in counter.iter_mut().zip(self.salt) {
-            *byte ^= salt;
-        }
+        let counter = counter_block(&self.salt, ssrc, index);
         key.less_safe_encrypt(payload, EncryptionContext::Iv128(counter.into())).map(drop)
     }
+}
+
+/// The salt of a session key, 12 or 14 bytes, rest 0.
+pub(super) fn salt_of(key: &SessionKey) -> Result<[u8; 14], KeyError> {
+    let mut salt = [0; 14];
+    if key.salt.len() != key.profile.salt_len() {
+        return Err(KeyError);
+    }
+    salt.iter_mut().zip(&key.salt).for_each(|(byte, salt)| *byte = *salt);
+    Ok(salt)
+}
+
+/// RFC 7714 section 8.1; with the 31-bit index of SRTCP also section 9.1.
+pub(super) fn gcm_nonce(salt: &[u8; 14], ssrc: u32, index: u64) -> [u8; 12] {
+    let mut nonce = [0; 12];
+    nonce[2..6].copy_from_slice(&ssrc.to_be_bytes());
+    nonce[6..].copy_from_slice(&index.to_be_bytes()[2..]);
+    nonce.iter_mut().zip(salt).for_each(|(byte, salt)| *byte ^= salt);
+    nonce
+}
+
+/// The initial counter block of RFC 3711 section 4.1.1.
+pub(super) fn counter_block(salt: &[u8; 14], ssrc: u32, index: u64) -> [u8; 16] {
+    let mut block = [0; 16];
+    block[4..8].copy_from_slice(&ssrc.to_be_bytes());
+    block[8..14].copy_from_slice(&index.to_be_bytes()[2..]);
+    block.iter_mut().zip(salt).for_each(|(byte, salt)| *byte ^= salt);
+    block
 }
 
 /// HMAC-SHA1 over these parts, cut to the tag (RFC 3711 section 4.2.1).

@@ -5,6 +5,7 @@
 
 mod cipher;
 mod derive;
+mod keystream;
 mod rtcp;
 mod rtp;
 
@@ -12,6 +13,7 @@ mod rtp;
 mod tests;
 
 pub use derive::{SessionKeys, session_keys};
+pub use keystream::Keystream;
 pub use rtcp::{RtcpReceiver, RtcpSender};
 pub use rtp::RtpCipher;
 

@@ -165,8 +165,8 @@ fn sealed_by_programs(key: &SessionKey, packet: &[u8], header: usize, ssrc: u32,
     // SAFETY: the frame, the record and the work are ours.
     let verdict = unsafe {
         match key.profile {
-            Profile::AeadAes128Gcm => gcm::process::<10, true>(bounds, &record, &mut work),
-            Profile::AeadAes256Gcm => gcm::process::<14, true>(bounds, &record, &mut work),
+            Profile::AeadAes128Gcm => gcm::compute::<10, true>(bounds, &record, &mut work),
+            Profile::AeadAes256Gcm => gcm::compute::<14, true>(bounds, &record, &mut work),
             Profile::Aes128CmHmacSha1_80 => counter_mode::seal(bounds, &record, &mut work),
         }
     };

@@ -87,7 +87,7 @@ fn pinned_maps_show_the_table() {
     server.wire.receive_all(3);
     assert_eq!(rows(name::SLOTS).len(), 3);
     assert_eq!(rows(name::COUNTERS)[3], ["video copies", "3"]);
-    assert_eq!(pinned.inventory().unwrap().rows.len(), 15);
+    assert_eq!(pinned.inventory().unwrap().rows.len(), 17);
     assert!(pinned.table("nonsense").is_err());
 }
 

@@ -12,7 +12,7 @@ use sft_common::{
 
 use crate::{
     atomic, crypto,
-    maps::{KEYS, LEG_CONTROL, PATHS},
+    maps::{LEG_CONTROL, PATHS},
     scratch::{End, Scratch},
 };
 
@@ -39,8 +39,8 @@ pub unsafe fn find(
         if record.interface != (*ctx).egress_ifindex {
             return Err(DropReason::StaleReference.into());
         }
-        let key_record = KEYS.get_ptr(key).ok_or(DropReason::NoKey)?;
-        let tag = crypto::profile(key_record).ok_or(DropReason::NoKey)?.tag_len();
+        let (_, profile) = crypto::key(key).ok_or(DropReason::NoKey)?;
+        let tag = profile.tag_len();
         let (header, payload) = (header_len(flight), (*flight).payload_len as usize);
         let udp_payload = header + payload + tag;
         check_mtu(record, udp_payload)?;

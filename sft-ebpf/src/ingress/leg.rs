@@ -8,7 +8,7 @@ use sft_common::{
 
 use crate::{
     atomic, count, crypto,
-    maps::{CONFIG, KEYS, LEG_CONTROL, LEGS, TUPLES},
+    maps::{CONFIG, LEG_CONTROL, LEGS, TUPLES},
     scratch::{End, Packet},
 };
 
@@ -32,10 +32,10 @@ pub unsafe fn find(udp: &Udp, packet: *mut Packet) -> Result<(), End> {
             return Err(End::Aside);
         }
         let record = LEGS.get(leg).ok_or(DropReason::StaleReference)?;
-        let key = KEYS.get_ptr(record.receive_key).ok_or(DropReason::StaleReference)?;
+        let (_, profile) = crypto::key(record.receive_key).ok_or(DropReason::StaleReference)?;
         (*packet).leg = leg;
         (*packet).receive_key = record.receive_key;
-        (*packet).tag = crypto::profile(key).ok_or(DropReason::StaleReference)?.tag_len() as u32;
+        (*packet).tag = profile.tag_len() as u32;
         Ok(())
     }
 }

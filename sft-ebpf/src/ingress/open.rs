@@ -1,12 +1,11 @@
 //! Step 7: the packet is opened in place, and what concerned its sender and us alone is blanked.
 
 use aya_ebpf::{bindings::xdp_md, helpers::generated::bpf_xdp_store_bytes};
-use sft_common::{drops::DropReason, rtp::body_len, srtp::DONE};
+use sft_common::{drops::DropReason, rtp::body_len};
 
 use super::source;
 use crate::{
-    crypto,
-    maps::KEYS,
+    crypto::{self, Failure, Job},
     scratch::{End, Scratch},
 };
 
@@ -44,13 +43,12 @@ pub unsafe fn open(ctx: *mut xdp_md, scratch: *mut Scratch) -> Result<(), DropRe
     // SAFETY: the caller's promise, and a record of `KEYS`.
     unsafe {
         let packet = &raw const (*scratch).packet;
-        let key = KEYS.get_ptr((*packet).receive_key).ok_or(DropReason::StaleReference)?;
-        let profile = crypto::profile(key).ok_or(DropReason::StaleReference)?;
-        if crypto::open(profile, ctx, key, &raw mut (*scratch).work) == DONE {
-            Ok(())
-        } else {
-            Err(source::refuse(packet))
-        }
+        let (key, profile) = crypto::key((*packet).receive_key).ok_or(DropReason::StaleReference)?;
+        let work = &raw mut (*scratch).work;
+        crypto::open(Job { ctx, key, profile, work, ring: (*packet).ring }).map_err(|failure| match failure {
+            Failure::Refused => source::refuse(packet),
+            Failure::Overrun => DropReason::KeystreamOverrun,
+        })
     }
 }
 

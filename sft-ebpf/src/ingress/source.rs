@@ -15,7 +15,7 @@ use super::{header::NO_LEVEL, leg};
 use crate::{
     atomic,
     lock::locked,
-    maps::{SOURCE_CONTROL, SOURCE_IDS, SOURCE_STATE, SOURCE_STATS, SOURCES},
+    maps::{SOURCE_CONTROL, SOURCE_IDS, SOURCE_RINGS, SOURCE_STATE, SOURCE_STATS, SOURCES},
     scratch::{End, Packet, Scratch},
 };
 
@@ -38,6 +38,8 @@ pub unsafe fn find(packet: *mut Packet, ssrc: u32) -> Result<(), End> {
         (*packet).kind = record.kind;
         (*packet).csrc = record.csrc;
         (*packet).conference = record.conference;
+        let ring = SOURCE_RINGS.get_ptr(source).ok_or(DropReason::StaleReference)?;
+        (*packet).ring = atomic::load(&raw const (*ring).ring);
         Ok(())
     }
 }
@@ -102,6 +104,8 @@ pub unsafe fn commit(
         let packet = &raw const (*scratch).packet;
         let facts = facts(ctx, scratch, control(packet)?.is_reserved());
         let (index, now) = ((*scratch).work.index, (*packet).now);
+        let ring = SOURCE_RINGS.get_ptr_mut((*packet).source).ok_or(DropReason::StaleReference)?;
+        atomic::store(&raw mut (*ring).position, index + 1);
         update(packet, |state| state.commit(index, &facts, now))
     }
 }

@@ -198,6 +198,7 @@ fn measure_kernel(rig: &Rig, case: Case) -> Result<Row, Failure> {
             media: vec![local],
             pin_dir: Some(PathBuf::from(PINS).join("bench")),
             legs: case.receivers as u32 + 1,
+            keystream: 64 << 20,
         },
     )?;
     lane.renew_lease(monotonic_ns());

@@ -15,6 +15,7 @@ use aya::{
 use serde::Serialize;
 use sft_common::{
     drops::DropReason,
+    keystream::{Class, Ring, RingControl},
     maps::{
         AUDIO_SLOTS, Config, Counter, ENTRY_FROM_KEYFRAME, KeyRecord, Kind, LAYOUT, LEG_PASS, LegControl,
         LegRecord, ListEntry, LocalKey, NO_EGRESS, PathRecord, Profile, SourceControl, SourceKey,
@@ -50,7 +51,7 @@ pub struct MapTable {
 }
 
 /// The maps that have a table, with what they hold.
-const TABLES: [(&str, &str); 15] = [
+const TABLES: [(&str, &str); 17] = [
     (name::CONFIG, "lease, media port, process"),
     (name::LOCAL, "own media addresses"),
     (name::TUPLES, "validated address pairs and their legs"),
@@ -64,6 +65,8 @@ const TABLES: [(&str, &str); 15] = [
     (name::ENTRIES, "lists: receiving leg, slot, run"),
     (name::PATHS, "paths: addresses, interface, MTU"),
     (name::SLOTS, "slots: run, packets, drops"),
+    (name::SLOT_RINGS, "slots: ring of prepared key stream"),
+    (name::SOURCE_RINGS, "sources: ring of prepared key stream"),
     (name::DROPS, "packets and copies dropped, by reason"),
     (name::COUNTERS, "packets and copies"),
 ];
@@ -115,6 +118,8 @@ impl PinnedMaps {
             name::ENTRIES => self.entries_table()?,
             name::PATHS => self.paths_table()?,
             name::SLOTS => self.slots_table()?,
+            name::SLOT_RINGS => self.rings_table(name::SLOT_RINGS, "slot")?,
+            name::SOURCE_RINGS => self.rings_table(name::SOURCE_RINGS, "source")?,
             name::DROPS => self.drops_table()?,
             name::COUNTERS => self.counters_table()?,
             _ => {
@@ -383,6 +388,23 @@ impl PinnedMaps {
         Ok((vec!["slot", "ssrc", "run", "index", "packets", "bytes", "dropped"], rows))
     }
 
+    fn rings_table(&self, map: &'static str, stream: &'static str) -> Result<Table, DumpError> {
+        let controls = self.array::<RingControl>(map)?;
+        let mut rows = Vec::new();
+        for number in 0..controls.len() {
+            let control = controls.get(&number, 0).map_err(|reason| DumpError::Read { map, reason })?;
+            if let Some(ring) = Ring::from_word(control.ring) {
+                let class = match ring.class {
+                    Class::Short => name::KEYSTREAM_SHORT,
+                    Class::Long => name::KEYSTREAM_LONG,
+                };
+                let newest = control.position.saturating_sub(1);
+                rows.push(row([&number as &dyn Display, &newest, &class, &ring.first, &ring.entries]));
+            }
+        }
+        Ok((vec![stream, "newest index", "map", "first entry", "entries"], rows))
+    }
+
     fn drops_table(&self) -> Result<Table, DumpError> {
         let sums = self.sums(name::DROPS)?;
         let rows = DropReason::ALL.iter().zip(sums).filter(|(_, count)| *count > 0);
@@ -391,7 +413,7 @@ impl PinnedMaps {
     }
 
     fn counters_table(&self) -> Result<Table, DumpError> {
-        const NAMES: [(Counter, &str); 7] = [
+        const NAMES: [(Counter, &str); 9] = [
             (Counter::RtpReceived, "rtp received"),
             (Counter::RtpPassed, "rtp passed up"),
             (Counter::AudioCopies, "audio copies"),
@@ -399,6 +421,8 @@ impl PinnedMaps {
             (Counter::AudioBytes, "audio bytes"),
             (Counter::VideoBytes, "video bytes"),
             (Counter::ControlPassed, "control passed up"),
+            (Counter::KeystreamPrepared, "key stream prepared"),
+            (Counter::KeystreamComputed, "key stream computed"),
         ];
         let sums = self.sums(name::COUNTERS)?;
         let rows = NAMES.iter().map(|(counter, what)| {

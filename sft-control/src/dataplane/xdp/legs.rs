@@ -1,5 +1,7 @@
 //! Legs: keys, address pairs, paths.
 
+use std::sync::Arc;
+
 use sft_common::{
     frame::Family,
     maps::{
@@ -8,10 +10,15 @@ use sft_common::{
     },
 };
 
-use super::{KernelLane, LaneError, Leg, Tuple, kernel, load::octets};
+use super::{
+    KernelLane, LaneError, Leg, Tuple, kernel,
+    keystream::{Place, StreamKey},
+    load::octets,
+};
 use crate::{
     core::table::{ConferenceId, LegId},
     dataplane::{LegKeys, SessionKey},
+    srtp::Keystream,
 };
 
 /// Words of `LegControl`.
@@ -26,9 +33,17 @@ impl KernelLane {
         leg: LegId,
         keys: &LegKeys,
     ) -> Result<(), LaneError> {
-        let receive = expand(&keys.receive)?;
-        let transmit = expand(&keys.transmit)?;
+        let (mut receive, mut transmit) = (expand(&keys.receive)?, expand(&keys.transmit)?);
+        let streams = [Keystream::new(&keys.receive)?, Keystream::new(&keys.transmit)?];
         let number = self.numbers.legs.take(1)?;
+        let [receive_stream, transmit_stream] = streams.map(|keystream| {
+            self.keys = self.keys.wrapping_add(1);
+            StreamKey {
+                epoch: u64::from(number) << 32 | u64::from(self.keys),
+                keystream: Arc::new(keystream),
+            }
+        });
+        (receive.epoch, transmit.epoch) = (receive_stream.epoch, transmit_stream.epoch);
         let receive_key =
             self.numbers.keys.take(2).inspect_err(|_| self.numbers.legs.give_back(number, 1))?;
         let transmit_key = receive_key + 1;
@@ -45,6 +60,8 @@ impl KernelLane {
             conference,
             receive_key,
             transmit_key,
+            receive: receive_stream,
+            transmit: transmit_stream,
             tuples: Vec::new(),
             selected: None,
             path: None,
@@ -176,6 +193,7 @@ impl KernelLane {
             self.numbers.paths.give_back(path, 1);
         }
         if let Some((first, len)) = state.slots {
+            (first..first + len).for_each(|slot| self.maps.keystream.remove(Place::Slot(slot)));
             self.numbers.slots.give_back(first, len);
         }
     }

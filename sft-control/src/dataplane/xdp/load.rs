@@ -14,6 +14,7 @@ use sft_common::{
 
 use super::{
     batch,
+    keystream::{self, Entries},
     memory::Shared,
     pins::{self, PinError},
 };
@@ -33,6 +34,8 @@ pub struct Settings {
     pub pin_dir: Option<PathBuf>,
     /// Legs at a time; sizes the maps.
     pub legs: u32,
+    /// Memory for prepared key stream in bytes; 0 = the programs compute all.
+    pub keystream: u64,
 }
 
 /// Why there is no kernel lane.
@@ -54,6 +57,8 @@ pub enum LoadError {
     Object(String),
     #[error("mapping a BPF array: {0}")]
     Memory(io::Error),
+    #[error("starting the thread that prepares key stream: {0}")]
+    Thread(io::Error),
     #[error(transparent)]
     Pins(#[from] PinError),
     #[error(transparent)]
@@ -73,11 +78,13 @@ pub(super) struct Sizes {
     pub(super) slots: u32,
     pub(super) entries: u32,
     pub(super) paths: u32,
+    pub(super) keystream: keystream::Sizes,
 }
 
 impl Sizes {
     /// For so many legs at a time, and a quarter more whose numbers rest after they left.
-    fn for_legs(legs: u32) -> Self {
+    fn of(settings: &Settings) -> Self {
+        let legs = settings.legs;
         let legs = legs + legs / 4 + 16;
         Sizes {
             legs,
@@ -88,10 +95,11 @@ impl Sizes {
             slots: 16 * legs,
             entries: 64 * legs,
             paths: 2 * legs,
+            keystream: keystream::Sizes::of(settings.keystream),
         }
     }
 
-    fn of_maps(self) -> [(&'static str, u32); 15] {
+    fn of_maps(self) -> [(&'static str, u32); 19] {
         [
             (name::LOCAL, 64),
             (name::TUPLES, self.tuples),
@@ -108,6 +116,11 @@ impl Sizes {
             (name::PATHS, self.paths),
             (name::SLOTS, self.slots),
             (name::ARRIVALS, self.legs),
+            (name::SLOT_RINGS, self.slots),
+            (name::SOURCE_RINGS, self.sources),
+            // A map has one element at least.
+            (name::KEYSTREAM_SHORT, self.keystream.short.max(1)),
+            (name::KEYSTREAM_LONG, self.keystream.long.max(1)),
         ]
     }
 }
@@ -132,6 +145,7 @@ pub(super) struct Maps {
     pub(super) arrivals: Shared<sft_common::maps::ArrivalRing>,
     pub(super) drops: PerCpuArray<MapData, u64>,
     pub(super) counters: PerCpuArray<MapData, u64>,
+    pub(super) keystream: keystream::Handle,
 }
 
 /// What loading leaves.
@@ -154,7 +168,7 @@ pub(super) fn load(object: &[u8], settings: &Settings) -> Result<Loaded, LoadErr
         Some(directory) => directory.clone(),
         None => pins::default_directory(port)?,
     };
-    let sizes = Sizes::for_legs(settings.legs);
+    let sizes = Sizes::of(settings);
     let mut programs = create(object, sizes)?;
     pins::prepare(&directory)?;
     let result = start(&mut programs, settings, sizes, &interfaces, &directory);
@@ -304,6 +318,12 @@ fn open(programs: &mut Ebpf, sizes: Sizes) -> Result<Maps, LoadError> {
                 .map_err(|reason| LoadError::Map { map: name::$name, reason })?
         };
     }
+    let keystream = keystream::Memory {
+        slots: shared(programs, name::SLOT_RINGS, sizes.slots)?,
+        sources: shared(programs, name::SOURCE_RINGS, sizes.sources)?,
+        short: Entries::of(&take(programs, name::KEYSTREAM_SHORT)?, sizes.keystream.short)?,
+        long: Entries::of(&take(programs, name::KEYSTREAM_LONG)?, sizes.keystream.long)?,
+    };
     Ok(Maps {
         config: shared(programs, name::CONFIG, 1)?,
         tuples: typed!(TUPLES),
@@ -323,6 +343,7 @@ fn open(programs: &mut Ebpf, sizes: Sizes) -> Result<Maps, LoadError> {
         arrivals: shared(programs, name::ARRIVALS, sizes.legs)?,
         drops: typed!(DROPS),
         counters: typed!(COUNTERS),
+        keystream: keystream::Handle::start(keystream, sizes.keystream).map_err(LoadError::Thread)?,
     })
 }
 

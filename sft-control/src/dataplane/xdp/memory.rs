@@ -46,6 +46,17 @@ impl<T: Pod> Shared<T> {
         Ok(Shared { start: start.cast(), len, size })
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Element `at`, for whoever knows how to share it.
+    pub(super) fn pointer(&self, at: u32) -> *mut T {
+        assert!((at as usize) < self.len);
+        // SAFETY: an element of the mapping.
+        unsafe { self.start.add(at as usize) }
+    }
+
     /// A copy of element `at`, word by word: each word is whole, not all of the same instant.
     pub(super) fn read(&self, at: u32) -> T {
         assert!((at as usize) < self.len);

@@ -4,6 +4,7 @@
 
 mod batch;
 pub mod dump;
+mod keystream;
 mod lane;
 mod legs;
 mod links;
@@ -17,6 +18,7 @@ mod tables;
 use std::collections::{HashMap, HashSet};
 
 pub use self::{
+    keystream::KeystreamReading,
     load::{LoadError, Settings},
     pins::{PinError, only_pin_dir, remove as detach},
 };
@@ -43,6 +45,8 @@ pub struct KernelLane {
     numbers: AllNumbers,
     /// Size of `TUPLES`.
     tuples_limit: u32,
+    /// Keys installed so far.
+    keys: u32,
     legs: HashMap<LegId, Leg>,
     conferences: HashMap<ConferenceId, Conference>,
     sources: HashMap<(LegId, u32), Source>,
@@ -73,6 +77,8 @@ struct Leg {
     conference: ConferenceId,
     receive_key: u32,
     transmit_key: u32,
+    receive: keystream::StreamKey,
+    transmit: keystream::StreamKey,
     tuples: Vec<Tuple>,
     selected: Option<Tuple>,
     path: Option<(u32, sft_common::maps::PathRecord)>,
@@ -121,6 +127,7 @@ impl KernelLane {
                 paths: Numbers::new(name::PATHS, sizes.paths),
             },
             tuples_limit: sizes.tuples,
+            keys: 0,
             legs: HashMap::new(),
             conferences: HashMap::new(),
             sources: HashMap::new(),
@@ -134,6 +141,11 @@ impl KernelLane {
 
     pub fn pin_dir(&self) -> &std::path::Path {
         &self.directory
+    }
+
+    /// How the preparing of key stream is doing.
+    pub fn keystream(&self) -> KeystreamReading {
+        self.maps.keystream.reading()
     }
 
     /// Lets the programs forward for another 30 s from `now_ns` (CLOCK_MONOTONIC) on. To be called each

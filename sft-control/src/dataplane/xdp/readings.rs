@@ -171,6 +171,8 @@ impl KernelLane {
             video_bytes: counter(Counter::VideoBytes),
             rtp_received: counter(Counter::RtpReceived),
             rtp_passed: counter(Counter::RtpPassed),
+            keystream_prepared: counter(Counter::KeystreamPrepared),
+            keystream_computed: counter(Counter::KeystreamComputed),
             drops: DropReason::ALL
                 .iter()
                 .map(|reason| (*reason, sum(&self.maps.drops, *reason as u32)))

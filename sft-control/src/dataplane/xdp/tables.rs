@@ -11,7 +11,10 @@ use sft_common::{
     speaker,
 };
 
-use super::{Conference, KernelLane, LaneError, Source, kernel};
+use super::{
+    Conference, KernelLane, LaneError, Source, kernel,
+    keystream::{self as stream, Stream},
+};
 use crate::{
     core::table::{self, ConferenceId, ConferenceTable, LegId, Receiver},
     dataplane::compile::{self, Place},
@@ -69,6 +72,15 @@ impl KernelLane {
         for (number, start) in (first..).zip(receiver.audio.iter().chain(&receiver.video)) {
             let state = SlotState::starting(start.ssrc, start.index, start.timestamp);
             self.write_slot(number, state)?;
+        }
+        let key = self.leg(receiver.leg)?.transmit.clone();
+        for (slot, start) in receiver.audio.iter().chain(&receiver.video).enumerate() {
+            self.maps.keystream.add(Stream {
+                place: stream::Place::Slot(first + slot as u32),
+                kind: if slot < receiver.audio.len() { Kind::Audio } else { Kind::Video },
+                ssrc: start.ssrc,
+                key: key.clone(),
+            });
         }
         if let Some(leg) = self.legs.get_mut(&receiver.leg) {
             leg.slots = Some((first, len));
@@ -140,6 +152,13 @@ impl KernelLane {
         self.maps.source_control.write(number, SourceControl::default());
         let added = Source { number, kind, entries: Vec::new(), first_entry: 0, reserved_slot: 0 };
         self.sources.insert((source.leg, source.ssrc), added);
+        let key = self.leg(source.leg)?.receive.clone();
+        self.maps.keystream.add(Stream {
+            place: stream::Place::Source(number),
+            kind,
+            ssrc: source.ssrc,
+            key,
+        });
         self.by_number.insert(number, source.leg);
         if let Some(found) = self.conferences.get_mut(&conference) {
             found.sources.push((source.leg, source.ssrc));
@@ -195,6 +214,7 @@ impl KernelLane {
                 self.release_speaker(cells, source.number);
             }
             self.numbers.entries.give_back(source.first_entry, source.entries.len() as u32);
+            self.maps.keystream.remove(stream::Place::Source(source.number));
             self.numbers.sources.give_back(source.number, 1);
         }
     }

@@ -48,6 +48,7 @@ impl Server {
                 interfaces: Vec::new(),
                 mode: Mode::Userspace,
                 pin_dir: None,
+                keystream: 0,
                 core: config,
             };
             let (engine, _) = Engine::start(settings).await.unwrap();

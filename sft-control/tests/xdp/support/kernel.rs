@@ -22,7 +22,7 @@ pub(crate) const REDIRECT: u32 = 4;
 /// Longest frame that a test run gives back.
 const LONGEST: usize = 2048;
 
-const SIZED: [&str; 15] = [
+const SIZED: [&str; 17] = [
     name::LOCAL,
     name::TUPLES,
     name::LEGS,
@@ -37,6 +37,8 @@ const SIZED: [&str; 15] = [
     name::ENTRIES,
     name::PATHS,
     name::SLOTS,
+    name::SLOT_RINGS,
+    name::SOURCE_RINGS,
     name::ARRIVALS,
 ];
 

@@ -58,6 +58,7 @@ pub(crate) fn settings(legs: u32) -> Settings {
         media: vec![server(false).socket, server(true).socket],
         pin_dir: Some(pin_dir()),
         legs,
+        keystream: 8 << 20,
     }
 }
 

@@ -60,6 +60,26 @@ impl Key {
         packet
     }
 
+    /// Key stream of the packet with this header, from the first counter value that its profile uses.
+    pub(crate) fn keystream(&self, header: &[u8], blocks: &mut [u8], index: u64) {
+        blocks.fill(0);
+        let mut block = [0; 16];
+        match self.profile {
+            Profile::Aes128CmHmacSha1_80 => return self.counter_mode(header, blocks, index),
+            Profile::AeadAes128Gcm | Profile::AeadAes256Gcm => {
+                block[2..6].copy_from_slice(&header[8..12]);
+                block[6..12].copy_from_slice(&index.to_be_bytes()[2..]);
+                block.iter_mut().zip(&self.salt).for_each(|(byte, salt)| *byte ^= salt);
+                block[15] = 1;
+            }
+        }
+        let algorithm =
+            if self.profile == Profile::AeadAes256Gcm { &cipher::AES_256 } else { &cipher::AES_128 };
+        let key = cipher::UnboundCipherKey::new(algorithm, &self.encryption).unwrap();
+        let context = cipher::DecryptionContext::Iv128((&block).into());
+        cipher::DecryptingKey::ctr(key).unwrap().decrypt(blocks, context).unwrap();
+    }
+
     /// The payload of a packet whose header has this length; `None` if its tag does not verify.
     pub(crate) fn open(&self, packet: &[u8], header_len: usize, index: u64) -> Option<Vec<u8>> {
         let (header, body) = packet.split_at(header_len);

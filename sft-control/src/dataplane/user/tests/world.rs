@@ -287,8 +287,8 @@ fn open_by_programs(key: &SessionKey, packet: &[u8], header: usize, ssrc: u32, i
     // SAFETY: the frame, the record and the work are ours.
     let verdict = unsafe {
         match key.profile {
-            Profile::AeadAes128Gcm => gcm::process::<10, false>(bounds, &*record, &raw mut work),
-            Profile::AeadAes256Gcm => gcm::process::<14, false>(bounds, &*record, &raw mut work),
+            Profile::AeadAes128Gcm => gcm::compute::<10, false>(bounds, &*record, &raw mut work),
+            Profile::AeadAes256Gcm => gcm::compute::<14, false>(bounds, &*record, &raw mut work),
             Profile::Aes128CmHmacSha1_80 => counter_mode::open(bounds, &*record, &raw mut work),
         }
     };
