@@ -4,6 +4,7 @@ use crate::{
     drops::DropReason,
     extension::KeyframeMark,
     flight::Flight,
+    list::List,
     maps::{ENTRY_FROM_KEYFRAME, Kind, ListEntry, SourceControl},
     slot::Incoming,
     speaker::{self, SpeakerStore},
@@ -12,10 +13,8 @@ use crate::{
 /// The receivers of a packet and the slot it takes at each of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// First entry in `ENTRIES`.
-    pub list_offset: u32,
-    /// Number of entries, at least 1.
-    pub list_len: u32,
+    /// The receivers, at least 1.
+    pub list: List,
     /// Audio: the speaker's slot, added to `ListEntry::slot`; video: 0.
     pub slot_offset: u32,
     /// Audio: run of the speaker cell or of the reserved slot; video: 0.
@@ -42,9 +41,8 @@ pub fn route(
     control: &SourceControl,
     speakers: &impl SpeakerStore,
 ) -> Result<Route, DropReason> {
-    let list_offset = (control.list >> 32) as u32;
-    let list_len = control.list as u32;
-    if list_len == 0 {
+    let list = List::from_word(control.list);
+    if list.copies() == 0 {
         return Err(DropReason::NoReceiver);
     }
     let (slot_offset, run_high) = match kind {
@@ -55,7 +53,7 @@ pub fn route(
             (claim.slot as u32, claim.run)
         }
     };
-    Ok(Route { list_offset, list_len, slot_offset, run_high })
+    Ok(Route { list, slot_offset, run_high })
 }
 
 /// The run that a copy belongs to; see "Runs" in docs/architecture.md.

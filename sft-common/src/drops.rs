@@ -60,6 +60,8 @@ pub enum DropReason {
     /// The prepared key stream of a packet was rewritten while it was in use: the reader had been halted
     /// for longer than a ring lasts.
     KeystreamOverrun,
+    /// Copies beyond the first stage whose turn came too late.
+    StageExpired,
     /// The transmit ring or socket buffer was full after the copy was made.
     TransmitFull,
     /// RTP that reached a socket although the kernel lane carries its conference.
@@ -111,6 +113,7 @@ impl DropReason {
         DropReason::NoRoom,
         DropReason::SealFailed,
         DropReason::KeystreamOverrun,
+        DropReason::StageExpired,
         DropReason::TransmitFull,
         DropReason::WrongLane,
         DropReason::BadStun,
@@ -151,6 +154,7 @@ impl DropReason {
             DropReason::NoRoom => "no_room",
             DropReason::SealFailed => "seal_failed",
             DropReason::KeystreamOverrun => "keystream_overrun",
+            DropReason::StageExpired => "stage_expired",
             DropReason::TransmitFull => "transmit_full",
             DropReason::WrongLane => "wrong_lane",
             DropReason::BadStun => "bad_stun",

@@ -3,9 +3,16 @@
 //! Ingress takes the next number, fills the record of that number and puts the number into the frame's
 //! metadata. The copies are made and egress runs for each of them on the same CPU before the next
 //! packet's ingress could come round the ring. Egress finds the record by the number, compares it, and
-//! counts `next_copy` up: copy n is for entry `list_offset + n`.
+//! counts `next_copy` up.
+//!
+//! One broadcast makes the copies of one *stage*, [`MAX_REPLICATION`] at most. If more are to be made, one frame
+//! of the broadcast goes through the chain, a pair of devices, to the next stage and takes its record along
+//! ([`Onward`]).
 
-use crate::maps::FLIGHTS;
+use crate::{
+    list::List,
+    maps::{FLIGHTS, MAX_REPLICATION},
+};
 
 /// In front of a frame between ingress and egress (XDP metadata).
 #[repr(C)]
@@ -20,21 +27,37 @@ pub struct Metadata {
 /// "SFT1"
 pub const MAGIC: u32 = 0x5346_5431;
 
+/// How long the copies of a packet may take until the last stage begins, in ns. Numbers that the record refers to
+/// rest for longer before they are used again.
+pub const LIFE: u64 = 250_000_000;
+
+/// In front of a frame on its way to the next stage (XDP metadata).
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Onward {
+    pub flight: Flight,
+    pub metadata: Metadata,
+}
+
 /// One packet whose copies are on their way. All lengths are in bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flight {
     /// Index that slots count with (`source::Admitted::effective`).
     pub effective: u64,
+    /// Arrival of the packet, CLOCK_MONOTONIC in ns.
+    pub arrival: u64,
+    /// [`List::to_word`] of the receivers.
+    pub list: u64,
     /// Number of the packet on this CPU; its record is at `id % FLIGHTS`.
     pub id: u32,
-    /// Copies identified so far.
+    /// Copies identified so far, those of earlier stages included.
     pub next_copy: u32,
-    /// First entry in `ENTRIES`.
-    pub list_offset: u32,
-    /// Number of entries; a copy beyond it is none of ours.
-    pub list_len: u32,
-    /// A copy for this leg ends at egress and is not a drop.
+    /// Number of copies when this stage is done.
+    pub end_copy: u32,
+    /// Which receiver copy 0 is for (`list::first_receiver`).
+    pub first_receiver: u32,
+    /// The leg that sent the packet.
     pub source_leg: u32,
     /// Names the source to receivers.
     pub csrc: u32,
@@ -82,6 +105,35 @@ impl Flight {
     pub const fn place(id: u32) -> usize {
         id as usize & (FLIGHTS - 1)
     }
+
+    /// The record of the stage that begins with copy `copy`.
+    #[inline(always)]
+    pub const fn stage(self, copy: u32) -> Flight {
+        let left = List::from_word(self.list).copies().saturating_sub(copy);
+        let copies = if left > MAX_REPLICATION as u32 { MAX_REPLICATION as u32 } else { left };
+        Flight { next_copy: copy, end_copy: copy + copies, ..self }
+    }
+
+    /// Which replicator makes the copies of this stage, before the first is made.
+    #[inline(always)]
+    pub const fn replicator(&self) -> u32 {
+        if self.left() > 0 { REPLICATE_AND_GO_ON } else { self.end_copy.wrapping_sub(self.next_copy) }
+    }
+
+    /// Copies of later stages.
+    #[inline(always)]
+    pub const fn left(&self) -> u32 {
+        List::from_word(self.list).copies().saturating_sub(self.end_copy)
+    }
+
+    /// Number in `ENTRIES` of the receiver of copy `copy`.
+    #[inline(always)]
+    pub const fn entry_of(&self, copy: u32) -> u32 {
+        List::from_word(self.list).entry_of(self.first_receiver, copy)
+    }
 }
+
+/// Number of the replicator that makes as many copies as a stage can have and one frame for the next stage.
+pub const REPLICATE_AND_GO_ON: u32 = MAX_REPLICATION as u32 + 1;
 
 const _: () = assert!(FLIGHTS.is_power_of_two());

@@ -15,6 +15,7 @@ pub mod flight;
 pub mod frame;
 pub mod index;
 pub mod keystream;
+pub mod list;
 pub mod maps;
 pub mod packet;
 pub mod replay;

@@ -21,8 +21,9 @@ pub const MAX_PAYLOAD: usize = 1472;
 pub const AUDIO_SLOTS: usize = 5;
 /// Video slots a receiver may have at most (`vstreams`, sft-protocol.md 3.5).
 pub const MAX_VIDEO_SLOTS: usize = 32;
-/// Receivers that one replicator (one devmap broadcast) reaches at most.
-pub const MAX_REPLICATION: usize = 128;
+/// Copies that one replicator (one devmap broadcast) makes at most. It bounds the time for which a packet holds
+/// its CPU.
+pub const MAX_REPLICATION: usize = 64;
 /// Entries of the transport-wide arrival ring of a leg.
 pub const ARRIVALS: usize = 1024;
 /// Packets in flight between ingress and egress that a CPU can tell apart; a power of two.
@@ -235,18 +236,17 @@ pub struct SourceRecord {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SourceControl {
-    /// The receivers: `first entry << 32 | number of entries` in `ENTRIES`; 0 = nobody.
+    /// The receivers: [`crate::list::List::to_word`]; 0 = nobody.
     pub list: u64,
     /// Audio: `run << 32 | 1` for the key generator, who holds slot 0 whatever its level; else 0.
     pub reserved_slot: u64,
 }
 
-/// `ENTRIES` (array): one receiver of one list. Immutable.
+/// `ENTRIES` (array): one receiver of one list. Immutable. All sources of a conference can share a list.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ListEntry {
-    /// Receiving leg. A copy for the source's own leg is skipped and is not a drop, so that all
-    /// sources of a conference can share one list.
+    /// Receiving leg.
     pub leg: u32,
     /// Audio: number of the receiver's slot 0 in `SLOTS` (the speaker's slot is added to it).
     /// Video: number of the slot in `SLOTS`.
@@ -386,8 +386,9 @@ layout! {
     crate::keystream::KeystreamEntry<{ crate::keystream::SHORT_BLOCKS }> = 320,
     crate::keystream::KeystreamEntry<{ crate::keystream::LONG_BLOCKS }> = 1280,
     crate::flight::Metadata = 8,
-    crate::flight::Flight = 72,
-    crate::flight::Flights = 8 + 72 * FLIGHTS,
+    crate::flight::Flight = 88,
+    crate::flight::Onward = 88 + 8,
+    crate::flight::Flights = 8 + 88 * FLIGHTS,
     crate::replay::ReplayWindow = 128,
     crate::source::SourceState = 128 + 128 + 8 * 13 + 4 * 4,
     crate::source::SourceStats = 80,

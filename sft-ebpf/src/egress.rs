@@ -7,10 +7,7 @@ mod rtp;
 mod slot;
 mod way;
 
-use aya_ebpf::bindings::{
-    xdp_action::{XDP_DROP, XDP_PASS},
-    xdp_md,
-};
+use aya_ebpf::bindings::{xdp_action::XDP_PASS, xdp_md};
 use sft_common::{
     drops::DropReason,
     frame::{Family, IPV4_PAYLOAD, IPV6_PAYLOAD},
@@ -20,7 +17,7 @@ use crate::{
     count,
     crypto::{self, Failure, Job},
     maps::SCRATCH,
-    scratch::{ASIDE, CONTINUE, End, Scratch, stage},
+    scratch::{CONTINUE, End, Scratch, stage},
 };
 
 /// # Safety
@@ -34,7 +31,6 @@ pub unsafe fn run(ctx: *mut xdp_md) -> u32 {
     unsafe {
         match sft_place(ctx, scratch) {
             CONTINUE => {}
-            ASIDE => return XDP_DROP,
             reason => return count::drop(reason as u32),
         }
         if let Err(reason) = seal(ctx, scratch) {

@@ -2,7 +2,6 @@
 //! docs/architecture.md, in their order).
 
 mod arrival;
-mod flight;
 pub mod header;
 mod leg;
 mod open;
@@ -14,16 +13,19 @@ use aya_ebpf::{
     bindings::{xdp_action::XDP_PASS, xdp_md},
     helpers::generated::bpf_ktime_get_ns,
 };
-use sft_common::{decision, drops::DropReason, maps::Kind};
-
-use crate::{
-    count,
-    maps::{REPLICATORS, SCRATCH, SPEAKERS},
-    scratch::{ASIDE, CONTINUE, End, Scratch, stage},
+use sft_common::{
+    decision::{self, Route},
+    drops::DropReason,
+    flight::Flight,
+    list,
+    maps::Kind,
 };
 
-/// `BPF_F_BROADCAST`, and `XDP_DROP` should there be no entry.
-const BROADCAST_OR_DROP: u64 = 1 << 3 | 1;
+use crate::{
+    count, flights,
+    maps::{SCRATCH, SPEAKERS},
+    scratch::{ASIDE, CONTINUE, End, Scratch, stage},
+};
 
 /// # Safety
 /// `ctx` is the program's context.
@@ -48,7 +50,7 @@ pub unsafe fn run(ctx: *mut xdp_md) -> u32 {
             CONTINUE => {}
             reason => return count::drop(reason as u32),
         }
-        replicate((*scratch).packet.receivers)
+        flights::replicate((*scratch).packet.replicator)
     }
 }
 
@@ -94,7 +96,7 @@ unsafe fn commit(ctx: *mut xdp_md, scratch: *mut Scratch) -> Result<(), End> {
 }
 
 stage!(
-    /// Steps 9 and 10 up to the broadcast itself. Leaves the number of receivers in `Scratch::packet`.
+    /// Steps 9 and 10 up to the broadcast itself. Leaves the number of the replicator in `Scratch::packet`.
     sft_launch,
     launch
 );
@@ -108,17 +110,45 @@ unsafe fn launch(ctx: *mut xdp_md, scratch: *mut Scratch) -> Result<(), End> {
         let speakers = SPEAKERS.get_ptr_mut((*packet).conference).ok_or(DropReason::StaleReference)?;
         let (kind, speakers) = (Kind::from_number((*packet).kind), speakers::Cells(speakers));
         let route = decision::route(kind, (*packet).source, &control, &speakers)?;
-        (*packet).receivers = route.list_len;
-        flight::announce(ctx, scratch, &route)
+        let flight = describe(scratch, &route);
+        (*packet).replicator = flight.replicator();
+        let id = flights::record(flight)?;
+        Ok(flights::attach(ctx, id)?)
     }
 }
 
-/// Step 10. The key means nothing to a broadcast.
+/// What egress has to know about the packet.
 #[inline(always)]
-fn replicate(receivers: u32) -> u32 {
-    let redirected = REPLICATORS.get(receivers).map(|replicator| replicator.redirect(0, BROADCAST_OR_DROP));
-    match redirected {
-        Some(Ok(action)) => action,
-        _ => count::drop(DropReason::NoReplicator as u32),
+unsafe fn describe(scratch: *mut Scratch, route: &Route) -> Flight {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (packet, parsed) = (&raw const (*scratch).packet, &raw const (*scratch).parsed);
+        let [first, second, ..] = (*scratch).header;
+        let flight = Flight {
+            effective: (*packet).admitted.effective,
+            arrival: (*packet).now,
+            id: 0,
+            next_copy: 0,
+            end_copy: 0,
+            list: route.list.to_word(),
+            first_receiver: list::first_receiver((*parsed).timestamp, route.list.copies()),
+            source_leg: (*packet).leg,
+            csrc: (*packet).csrc,
+            kind: (*packet).kind,
+            slot_offset: route.slot_offset,
+            run_high: route.run_high,
+            gate_run: (*packet).admitted.gate_run,
+            mark: (*parsed).mark,
+            timestamp: (*parsed).timestamp,
+            udp_payload: (*packet).udp_payload as u16,
+            payload_offset: (*packet).payload_offset as u16,
+            header_len: (*parsed).header_len as u16,
+            payload_len: (*scratch).work.payload as u16,
+            first,
+            second,
+            csrc_count: first & 0x0f,
+            pad: [0; 5],
+        };
+        flight.stage(0)
     }
 }

@@ -6,9 +6,11 @@
 #![allow(internal_features, reason = "BPF's compare-and-exchange has no stable name on this target")]
 
 mod atomic;
+mod chain;
 mod count;
 mod crypto;
 mod egress;
+mod flights;
 mod frame;
 mod ingress;
 mod lock;
@@ -28,11 +30,25 @@ pub fn sft_ingress(ctx: XdpContext) -> u32 {
     unsafe { ingress::run(ctx.ctx) }
 }
 
-/// In every entry of every replicator: runs once per copy.
+/// In the entries of every replicator: runs once per copy.
 #[xdp(map = "devmap")]
 pub fn sft_egress(ctx: XdpContext) -> u32 {
     // SAFETY: the program's own context.
     unsafe { egress::run(ctx.ctx) }
+}
+
+/// In the entry of a replicator that leads to the next stage.
+#[xdp(map = "devmap")]
+pub fn sft_onward(ctx: XdpContext) -> u32 {
+    // SAFETY: the program's own context.
+    unsafe { chain::leave(ctx.ctx) }
+}
+
+/// Attached to the far end of the chain.
+#[xdp]
+pub fn sft_stage(ctx: XdpContext) -> u32 {
+    // SAFETY: the program's own context.
+    unsafe { chain::arrive(ctx.ctx) }
 }
 
 /// Attached to the kernel's report of transmitted copies.

@@ -59,9 +59,10 @@ pub static SOURCE_STATS: Array<SourceStats, DEFAULT, MMAPABLE> = Array::new();
 pub static SPEAKERS: Array<SpeakerCells, DEFAULT, MMAPABLE> = Array::new();
 #[btf_map]
 pub static ENTRIES: Array<ListEntry, DEFAULT> = Array::new();
-/// At n, a device map of n identical entries: one broadcast makes n copies.
+/// At n, a device map of n identical entries: one broadcast makes n copies. At `REPLICATE_AND_GO_ON`, one that
+/// leads to the next stage, and as many of the others as there can be.
 #[btf_map]
-pub static REPLICATORS: ArrayOfMaps<DevMap<1>, { MAX_REPLICATION + 1 }> = ArrayOfMaps::new();
+pub static REPLICATORS: ArrayOfMaps<DevMap<1>, { MAX_REPLICATION + 2 }> = ArrayOfMaps::new();
 #[btf_map]
 pub static PATHS: Array<PathRecord, DEFAULT> = Array::new();
 #[btf_map]

@@ -26,6 +26,7 @@ pub struct Scratch {
     pub packet: Packet,
     pub copy: Copy,
     pub work: Work,
+    pub chained: Chained,
     /// Extension and payload on their way to another place in the frame.
     pub moved: [u8; MOVED],
 }
@@ -57,8 +58,8 @@ pub struct Packet {
     pub ring: u64,
     /// Once it is committed.
     pub admitted: Admitted,
-    /// Receivers, once they are known.
-    pub receivers: u32,
+    /// Number of the replicator, once the receivers are known.
+    pub replicator: u32,
 }
 
 /// A copy at egress. All lengths are in bytes.
@@ -74,11 +75,23 @@ pub struct Copy {
     pub ring: u64,
 }
 
+/// What has gone to the next stage, and has not been reported yet.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Chained {
+    pub frames: u32,
+    /// The copies that each of them stands for.
+    pub copies: [u32; BATCH],
+}
+
+/// Frames that the kernel transmits and reports at once (`DEV_MAP_BULK_SIZE`).
+pub const BATCH: usize = 16;
+
 /// How a stage ended, as a subprogram can say it: the number of a `DropReason`, or one of the values below.
 pub type Verdict = i32;
 /// Go on with the next stage.
 pub const CONTINUE: Verdict = -1;
-/// The packet is for the kernel's stack, or the copy for its own sender: nothing to count.
+/// The packet is for the kernel's stack: nothing to count.
 pub const ASIDE: Verdict = -2;
 
 /// Why a stage does not go on.

@@ -11,6 +11,7 @@ use sft_common::{
     drops::DropReason,
     extension::KeyframeMark,
     flight::Flight,
+    list::{List, NOT_IN_LIST},
     maps::{AUDIO_SLOTS, ENTRY_FROM_KEYFRAME, Kind, ListEntry, SourceControl},
     slot::{Outgoing, SlotState},
     source::{PacketFacts, SourceState},
@@ -130,13 +131,13 @@ impl World {
 
     fn publish(&mut self) {
         for source in 0..self.sources.len() {
-            let first = self.entries.len() as u64;
+            let first = self.entries.len() as u32;
             for (_, run, from_keyframe) in self.subscribed.iter().filter(|s| s.0 == source) {
                 let flags = if *from_keyframe { ENTRY_FROM_KEYFRAME } else { 0 };
                 self.entries.push(ListEntry { leg: 9, slot: 0, run: *run, flags });
             }
-            let len = self.entries.len() as u64 - first;
-            self.control[source].list = if len == 0 { 0 } else { first << 32 | len };
+            let len = self.entries.len() as u32 - first;
+            self.control[source].list = List { first, len, own: NOT_IN_LIST }.to_word();
         }
     }
 
@@ -209,8 +210,8 @@ impl World {
             Step::Route(sent, flight, control) => {
                 match decision::route(self.kind, sent.source as u32, &control, &self.cells) {
                     Ok(route) => {
-                        let Route { list_offset, list_len, slot_offset, run_high } = route;
-                        let (first, len) = (list_offset as usize, list_len as usize);
+                        let Route { list, slot_offset, run_high } = route;
+                        let (first, len) = (list.first as usize, list.len as usize);
                         let list = self.entries[first..first + len].iter().copied().collect();
                         Some(Step::Copies(sent, Flight { slot_offset, run_high, ..flight }, list))
                     }

@@ -72,6 +72,9 @@ pub(super) struct Serve {
     pub(super) limits: Limits,
 }
 
+/// Receivers that a source can have.
+const MOST_LEGS: i64 = sft_common::list::MAX_LIST as i64;
+
 /// Limits, each with a clear refusal behind it.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits")]
@@ -83,8 +86,8 @@ pub(super) struct Limits {
     #[arg(long, value_name = "N", default_value_t = 2000)]
     pub(super) max_legs: usize,
     /// Legs of one conference
-    #[arg(long, value_name = "N", default_value_t = 1000)]
-    pub(super) max_conference_legs: usize,
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=MOST_LEGS))]
+    pub(super) max_conference_legs: u16,
     /// Data-channel messages per second and leg
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub(super) max_messages: u32,

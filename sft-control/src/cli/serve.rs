@@ -93,7 +93,7 @@ fn settings(options: &Serve, url: &str) -> Result<engine::Settings, CliError> {
             public_url: url.to_owned(),
             max_conferences: options.limits.max_conferences,
             max_legs: options.limits.max_legs,
-            max_conference_legs: options.limits.max_conference_legs,
+            max_conference_legs: options.limits.max_conference_legs.into(),
             max_messages_per_second: options.limits.max_messages,
         },
     })

@@ -1,6 +1,9 @@
 //! From a table's subscriptions to the lists that packets are copied by: the same for both lanes.
 
-use sft_common::maps::{ENTRY_FROM_KEYFRAME, ListEntry};
+use sft_common::{
+    list::{List, NOT_IN_LIST},
+    maps::{ENTRY_FROM_KEYFRAME, ListEntry},
+};
 
 use crate::core::table::{LegId, Media, Receiver, Source, Subscription};
 
@@ -25,6 +28,12 @@ pub fn entries<'a>(source: &Source, place: impl Fn(LegId) -> Option<Place<'a>>) 
         }
     };
     source.subscribers.iter().filter_map(entry).collect()
+}
+
+/// These entries, written from number `first` on, as the list of a source whose leg has this number.
+pub fn list(first: u32, entries: &[ListEntry], leg: u32) -> List {
+    let own = entries.iter().position(|entry| entry.leg == leg).map_or(NOT_IN_LIST, |own| own as u32);
+    List { first, len: entries.len() as u32, own }
 }
 
 fn audio_entry(place: Place<'_>) -> Option<ListEntry> {

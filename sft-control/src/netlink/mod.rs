@@ -1,15 +1,17 @@
 //! What the machine knows about its links, addresses, routes and neighbours, asked for over rtnetlink.
 //!
-//! Read only: nothing here changes the machine's network configuration. Requests are synchronous; the
+//! Only `veth` changes the machine's network configuration. Requests are synchronous; the
 //! kernel answers them within the system call, so the engine's thread may ask.
 
 mod interfaces;
 mod route;
 mod socket;
+mod veth;
 mod watch;
 
 pub use interfaces::{Interface, Interfaces};
 pub use route::{Resolver, Route};
+pub use veth::Veth;
 pub use watch::Watch;
 
 /// Why a question to the kernel has no answer.

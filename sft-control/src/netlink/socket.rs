@@ -1,6 +1,8 @@
 //! One synchronous rtnetlink socket: a request, and all messages of its answer.
 
-use netlink_packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
+use netlink_packet_core::{
+    NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
@@ -24,7 +26,7 @@ impl Requests {
         Ok(Requests { socket, sequence: 0, buffer: Vec::with_capacity(DATAGRAM) })
     }
 
-    /// Asks `message` with `flags` (`NLM_F_DUMP` or 0) and returns the answer's messages. `question` names it
+    /// Asks `message` with `flags` (`NLM_F_DUMP`, others, or 0) and returns the answer's messages. `question` names it
     /// in errors.
     pub(super) fn ask(
         &mut self,
@@ -35,7 +37,7 @@ impl Requests {
         self.sequence = self.sequence.wrapping_add(1);
         let mut header = NetlinkHeader::default();
         // A dump ends with its own message; everything else is made to end with an acknowledgement.
-        header.flags = NLM_F_REQUEST | if flags == 0 { NLM_F_ACK } else { flags };
+        header.flags = NLM_F_REQUEST | flags | if flags == NLM_F_DUMP { 0 } else { NLM_F_ACK };
         header.sequence_number = self.sequence;
         let mut request = NetlinkMessage::new(header, NetlinkPayload::from(message));
         request.finalize();

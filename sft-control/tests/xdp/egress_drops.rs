@@ -120,10 +120,10 @@ fn copies_nobody_ordered() {
     assert_eq!(conference.kernel.counter(Counter::VideoCopies), 1);
 }
 
-/// The copy for the sender's own leg ends, and is no drop.
+/// A sender that stands in its own list.
 #[test]
 #[ignore = "sends through programs in the kernel: needs root and the BPF object"]
-fn the_copy_for_the_sender_is_no_drop() {
+fn the_sender_gets_no_copy() {
     let wire = Wire::new();
     let mut conference = Conference::on_wire(&wire, END, END);
     let own = ListEntry { leg: SENDER, slot: 1, run: 1, flags: 0 };

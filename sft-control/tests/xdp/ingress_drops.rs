@@ -13,6 +13,7 @@ use sft_common::{
         UnknownSsrc, UnknownTuple,
     },
     index::INDEX_END,
+    list::MAX_LIST,
     maps::{Config, Counter, Kind, LegRecord, Profile, SourceControl, SpeakerCells, name},
     source::SourceState,
 };
@@ -118,7 +119,8 @@ fn receivers() {
         let taken = SpeakerCells { cells: [0, 1 << 32 | 1, 1 << 32 | 2, 1 << 32 | 3, 1 << 32 | 4, 0, 0, 0] };
         conference.kernel.set(name::SPEAKERS, 0, taken);
     });
-    for entries in [2, 128, 129, u64::from(u32::MAX)] {
+    // The test has made a replicator for one copy only.
+    for entries in [2, 64, 65, MAX_LIST as u64] {
         dropped(Kind::Video, NoReplicator, &media(), |conference| {
             let control = SourceControl { list: entries, reserved_slot: 0 };
             conference.kernel.set(name::SOURCE_CONTROL, SOURCE, control);

@@ -71,7 +71,7 @@ fn pinned_maps_show_the_table() {
     assert_eq!(rows(name::LEGS).len(), LEGS.len());
     assert_eq!(rows(name::KEYS).len(), 2 * LEGS.len());
     assert_eq!(rows(name::PATHS).len(), LEGS.len());
-    assert_eq!(rows(name::ENTRIES).len(), LEGS.len() * LEGS.len() + LEGS.len() - 1);
+    assert_eq!(rows(name::ENTRIES).len(), (LEGS.len() + 1) * (LEGS.len() - 1));
     let ssrcs: Vec<String> = rows(name::SOURCE_IDS).into_iter().map(|row| row[2].clone()).collect();
     for leg in LEGS {
         assert!(ssrcs.contains(&audio_ssrc(leg).to_string()), "{ssrcs:?}");

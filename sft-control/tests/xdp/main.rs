@@ -8,6 +8,7 @@ mod extensions;
 mod fan_out;
 mod ingress_drops;
 mod kernel_lane_copies;
+mod kernel_lane_fan_out;
 mod kernel_lane_handover;
 mod kernel_lane_keystream;
 mod kernel_lane_legs;

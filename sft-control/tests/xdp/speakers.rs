@@ -36,7 +36,7 @@ fn announced(conference: &Conference, leg: u32, sequence: u16) -> (u32, u32, u32
     let timestamp = leg << 16 | u32::from(sequence);
     let cpus: Vec<Flights> = conference.kernel.per_cpu(name::FLIGHT, 0);
     let flights = cpus.iter().flat_map(|cpu| cpu.flights);
-    let flight = flights.into_iter().find(|flight| flight.timestamp == timestamp && flight.list_len > 0);
+    let flight = flights.into_iter().find(|flight| flight.timestamp == timestamp && flight.list > 0);
     let flight = flight.expect("the packet was announced");
     assert_eq!((flight.source_leg, flight.kind), (leg, Kind::Audio as u32));
     (flight.slot_offset, flight.run_high, flight.gate_run)

@@ -2,11 +2,11 @@
 
 use crate::support::{
     conference::{Conference, RECEIVER, SENDER, SOURCE, header, sent},
-    wire::Wire,
+    wire::{Wire, chain, down, wait_for},
 };
 use sft_common::{
     drops::DropReason::{NoPath, TransmitFull},
-    maps::{Counter, Kind, LegControl, ListEntry, NO_EGRESS, Profile, name},
+    maps::{Counter, Kind, LegControl, ListEntry, MAX_REPLICATION, NO_EGRESS, Profile, name},
 };
 
 const END: (Profile, bool) = (Profile::AeadAes256Gcm, false);
@@ -42,4 +42,52 @@ fn a_device_that_takes_nothing() {
     assert_eq!(conference.kernel.all_drops(), [(NoPath, 2), (TransmitFull, u64::from(COPIES))]);
     assert_eq!(conference.kernel.counter(Counter::Sealed), 0);
     assert_eq!(conference.kernel.counter(Counter::VideoCopies), u64::from(2 * COPIES));
+}
+
+const FAR: &str = "far";
+
+/// A sender of its own and 200 receivers: four stages.
+fn in_stages(wire: &Wire) -> Conference {
+    let mut conference = Conference::between(wire.interface, Kind::Video, END, END);
+    for slot in 0..200 {
+        conference.add_slot(slot, slot);
+    }
+    let list: Vec<_> = (0..200).map(|slot| ListEntry { leg: RECEIVER, slot, run: 1, flags: 0 }).collect();
+    conference.set_list(SOURCE, 0, &list);
+    conference.kernel.set_replicator(
+        200 % MAX_REPLICATION as u32,
+        200 % MAX_REPLICATION as u32,
+        wire.interface,
+    );
+    conference.kernel.set_chain(wire.interface, chain(FAR), FAR);
+    conference.kernel.report_transmissions();
+    conference
+}
+
+#[test]
+#[ignore = "sends through programs in the kernel: needs root and the BPF object"]
+fn copies_of_every_stage_count() {
+    let wire = Wire::new();
+    let mut conference = in_stages(&wire);
+    conference.kernel.receive_live(&sent(END.0, &header(1), b"payload"));
+    assert_eq!(wire.receive_all(200).len(), 200);
+    assert_eq!(conference.kernel.all_drops(), []);
+
+    wire.cut();
+    conference.kernel.receive_live(&sent(END.0, &header(2), b"payload"));
+    wait_for(|| conference.kernel.drops(TransmitFull) == 200);
+    assert_eq!(conference.kernel.all_drops(), [(TransmitFull, 200)]);
+}
+
+/// A frame on its way to the next stage stands for all copies that would have been made of it.
+#[test]
+#[ignore = "sends through programs in the kernel: needs root and the BPF object"]
+fn stages_that_are_not_reached_count() {
+    let wire = Wire::new();
+    let mut conference = in_stages(&wire);
+    down(FAR);
+    conference.kernel.receive_live(&sent(END.0, &header(1), b"payload"));
+    assert_eq!(wire.receive_all(MAX_REPLICATION).len(), MAX_REPLICATION);
+    wait_for(|| conference.kernel.drops(TransmitFull) > 0);
+    assert_eq!(conference.kernel.all_drops(), [(TransmitFull, 200 - MAX_REPLICATION as u64)]);
 }

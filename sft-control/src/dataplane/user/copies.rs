@@ -4,6 +4,7 @@ use sft_common::{
     decision,
     drops::DropReason,
     flight::Flight,
+    list,
     maps::{Kind, ListEntry},
     rewrite::{self, RTP_LEN},
     rtp::FIXED_HEADER,
@@ -20,7 +21,8 @@ impl UserLane {
         // Taken out for the time of the loop, which needs the rest of the lane.
         let entries = std::mem::take(&mut source.entries);
         let kind = source.kind;
-        for entry in entries.iter().filter(|entry| LegId(entry.leg) != accepted.leg) {
+        let copies = 0..accepted.route.list.copies();
+        for entry in copies.filter_map(|copy| entries.get(flight.entry_of(copy) as usize)) {
             match self.send_copy(entry, &flight, packet, out) {
                 Ok(bytes) => self.count_copy(kind, bytes as u64),
                 Err(reason) => self.count_drop(reason),
@@ -71,8 +73,8 @@ fn flight(accepted: &Accepted, kind: Kind, csrc: u32, [first, second]: [u8; 2]) 
     let Accepted { header, route, admitted, .. } = accepted;
     Flight {
         effective: admitted.effective,
-        list_offset: 0,
-        list_len: route.list_len,
+        list: route.list.to_word(),
+        first_receiver: list::first_receiver(header.timestamp, route.list.copies()),
         source_leg: accepted.leg.0,
         csrc,
         kind: kind as u32,

@@ -86,7 +86,7 @@ impl UserLane {
             }
         })?;
         state.note_arrival(&extensions, now_ns);
-        let control = SourceControl { list: known.entries.len() as u64, reserved_slot: known.reserved_slot };
+        let control = SourceControl { list: known.list.to_word(), reserved_slot: known.reserved_slot };
         let facts = PacketFacts {
             kind: known.kind,
             reserved: control.is_reserved(),

@@ -13,6 +13,7 @@ use std::collections::{HashMap, HashSet, hash_map::Entry};
 
 use sft_common::{
     drops::DropReason,
+    list::List,
     maps::{Kind, ListEntry},
     slot::SlotState,
     source::SourceState,
@@ -125,6 +126,8 @@ struct Source {
     /// See `SourceControl::reserved_slot`.
     reserved_slot: u64,
     entries: Vec<ListEntry>,
+    /// `entries` from number 0 on.
+    list: List,
     state: SourceState,
 }
 

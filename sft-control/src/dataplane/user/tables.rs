@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use sft_common::{
+    list::List,
     maps::{AUDIO_SLOTS, Kind},
     slot::SlotState,
     source::SourceState,
@@ -60,6 +61,7 @@ impl UserLane {
             |leg: LegId| receivers.get(&leg).map(|&receiver| Place { receiver, leg: leg.0, first_slot: 0 });
         if let Some(Some(known)) = self.sources.get_mut(number as usize) {
             known.entries = compile::entries(source, place);
+            known.list = compile::list(0, &known.entries, source.leg.0);
             known.csrc = source.csrc;
             known.kind = source.media.kind();
             known.reserved_slot = compile::reserved_slot(source.media);
@@ -75,6 +77,7 @@ impl UserLane {
             kind: source.media.kind(),
             reserved_slot: 0,
             entries: Vec::new(),
+            list: List::EMPTY,
             state: self.first_state(source),
         };
         let number = self.free.pop().unwrap_or_else(|| {

@@ -16,6 +16,7 @@ use serde::Serialize;
 use sft_common::{
     drops::DropReason,
     keystream::{Class, Ring, RingControl},
+    list::List,
     maps::{
         AUDIO_SLOTS, Config, Counter, ENTRY_FROM_KEYFRAME, KeyRecord, Kind, LAYOUT, LEG_PASS, LegControl,
         LegRecord, ListEntry, LocalKey, NO_EGRESS, PathRecord, Profile, SourceControl, SourceKey,
@@ -261,7 +262,7 @@ impl PinnedMaps {
             let (record, control) = (records.get(&number, 0).ok()?, controls.get(&number, 0).ok()?);
             let kind = Kind::from_number(record.kind).name();
             let reserved = if control.is_reserved() { "slot 0" } else { "" };
-            let (first, len) = ((control.list >> 32) as u32, control.list as u32);
+            let list = List::from_word(control.list);
             Some(row([
                 &number as &dyn Display,
                 &record.leg,
@@ -269,8 +270,8 @@ impl PinnedMaps {
                 &kind,
                 &record.ssrc,
                 &record.csrc,
-                &len,
-                &first,
+                &list.copies(),
+                &list.first,
                 &reserved,
             ]))
         });
@@ -328,8 +329,9 @@ impl PinnedMaps {
         let mut rows = Vec::new();
         for source in self.live_sources()? {
             let Ok(control) = controls.get(&source, 0) else { continue };
-            let (first, len) = ((control.list >> 32) as u32, control.list as u32);
-            for number in first..first.saturating_add(len) {
+            let list = List::from_word(control.list);
+            for place in (0..list.len).filter(|place| *place != list.own) {
+                let number = list.first.saturating_add(place);
                 let Ok(entry) = entries.get(&number, 0) else { break };
                 let waits = if entry.flags & ENTRY_FROM_KEYFRAME != 0 { "yes" } else { "" };
                 rows.push(row([

@@ -1,19 +1,25 @@
 //! Loading the programs, attaching them, and pinning everything.
 
-use std::{io, net::SocketAddr, os::fd::AsFd, path::PathBuf};
+use std::{
+    io,
+    net::SocketAddr,
+    os::fd::{AsFd, OwnedFd},
+    path::PathBuf,
+};
 
 use aya::{
     Ebpf, EbpfLoader, Pod, VerifierLogLevel,
     maps::{Array, ArrayOfMaps, DevMap, HashMap, Map, MapData, MapError, PerCpuArray},
-    programs::{ProgramError, RawTracePoint, Xdp, XdpMode, links::FdLink},
+    programs::{ProgramError, ProgramFd, RawTracePoint, Xdp, XdpMode, links::FdLink},
 };
 use sft_common::{
+    flight::REPLICATE_AND_GO_ON,
     frame::mapped,
     maps::{Config, LAYOUT, LocalKey, MAX_REPLICATION, name},
 };
 
 use super::{
-    batch,
+    batch, chain,
     keystream::{self, Entries},
     memory::Shared,
     pins::{self, PinError},
@@ -197,10 +203,12 @@ fn start(
             map.pin(directory.join(name)).map_err(|error| LoadError::Refused(error.to_string()))?;
         }
     }
-    make_replicators(programs, egress.index)?;
+    let chain = chain::make(directory)?;
+    make_replicators(programs, egress.index, chain.near)?;
     let mut maps = open(programs, sizes)?;
     fill(programs, &mut maps, settings)?;
     attach(programs, interfaces, directory)?;
+    attach_xdp(programs, "sft_stage", &chain.far, directory)?;
     Ok(maps)
 }
 
@@ -227,7 +235,7 @@ fn create(object: &[u8], sizes: Sizes) -> Result<Ebpf, LoadError> {
         loader.map_max_entries(name, size);
     }
     loader.verifier_log_level(VerifierLogLevel::STATS).load(object).map_err(|error| {
-        if is_denied(&error) { LoadError::Privilege } else { LoadError::Refused(chain(&error)) }
+        if is_denied(&error) { LoadError::Privilege } else { LoadError::Refused(causes(&error)) }
     })
 }
 
@@ -248,7 +256,7 @@ fn is_denied(error: &(dyn std::error::Error + 'static)) -> bool {
 }
 
 /// The error with its causes, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
+fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -260,8 +268,8 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 fn load_programs(programs: &mut Ebpf) -> Result<(), LoadError> {
-    let refused = |error: ProgramError| LoadError::Refused(chain(&error));
-    for name in ["sft_ingress", "sft_egress"] {
+    let refused = |error: ProgramError| LoadError::Refused(causes(&error));
+    for name in ["sft_ingress", "sft_egress", "sft_onward", "sft_stage"] {
         xdp(programs, name)?.load().map_err(refused)?;
     }
     tracepoint(programs)?.load().map_err(refused)
@@ -283,22 +291,30 @@ fn attach(
     interfaces: &[Interface],
     directory: &std::path::Path,
 ) -> Result<(), LoadError> {
-    let refused = |error: &dyn std::error::Error| LoadError::Refused(chain(error));
+    let refused = |error: &dyn std::error::Error| LoadError::Refused(causes(error));
     let program = tracepoint(programs)?;
     let link = program.attach("xdp_devmap_xmit").and_then(|id| program.take_link(id));
     let link = FdLink::from(link.map_err(|error| refused(&error))?);
     link.pin(directory.join(pins::link_name("transmitted"))).map_err(|error| refused(&error))?;
-    let program = xdp(programs, "sft_ingress")?;
-    for interface in interfaces {
-        let not_native = |error: ProgramError| LoadError::NotNative {
-            interface: interface.name.clone(),
-            reason: chain(&error),
-        };
-        let id = program.attach(&interface.name, XdpMode::Driver).map_err(not_native)?;
-        let link = program.take_link(id).map_err(|error| refused(&error))?;
-        let link = FdLink::try_from(link).map_err(|error| refused(&error))?;
-        link.pin(directory.join(pins::link_name(&interface.name))).map_err(|error| refused(&error))?;
-    }
+    interfaces
+        .iter()
+        .try_for_each(|interface| attach_xdp(programs, "sft_ingress", &interface.name, directory))
+}
+
+fn attach_xdp(
+    programs: &mut Ebpf,
+    program: &str,
+    interface: &str,
+    directory: &std::path::Path,
+) -> Result<(), LoadError> {
+    let refused = |error: &dyn std::error::Error| LoadError::Refused(causes(error));
+    let not_native =
+        |error: ProgramError| LoadError::NotNative { interface: interface.into(), reason: causes(&error) };
+    let program = xdp(programs, program)?;
+    let id = program.attach(interface, XdpMode::Driver).map_err(not_native)?;
+    let link = program.take_link(id).map_err(|error| refused(&error))?;
+    let link = FdLink::try_from(link).map_err(|error| refused(&error))?;
+    link.pin(directory.join(pins::link_name(interface))).map_err(|error| refused(&error))?;
     Ok(())
 }
 
@@ -347,30 +363,46 @@ fn open(programs: &mut Ebpf, sizes: Sizes) -> Result<Maps, LoadError> {
     })
 }
 
-/// One device map for each number of copies. They go into their map in one call: the kernel waits for running
-/// programs after each call that changes a map of maps, and one wait is enough.
-fn make_replicators(programs: &mut Ebpf, egress: u32) -> Result<(), LoadError> {
-    let failed = |reason| LoadError::Map { map: name::REPLICATORS, reason };
-    let refused = |error: &dyn std::error::Error| LoadError::Refused(chain(error));
-    let program = xdp(programs, "sft_egress")?.fd().map_err(|error| refused(&error))?;
-    let program = program.try_clone().map_err(LoadError::Memory)?;
+/// One device map for each number of copies, and one for a stage that is not the last. They go into their map in
+/// one call: the kernel waits for running programs after each call that changes a map of maps, and one wait is
+/// enough.
+fn make_replicators(programs: &mut Ebpf, egress: u32, chain: u32) -> Result<(), LoadError> {
+    let copy = (egress, descriptor(programs, "sft_egress")?);
+    let onward = (chain, descriptor(programs, "sft_onward")?);
     let (mut numbers, mut replicators) = (Vec::new(), Vec::new());
-    for copies in 1..=MAX_REPLICATION as u32 {
-        let (kind, key, value) = DEVMAP;
-        let map = aya_obj::Map::new_from_params(kind, key, value, copies, 0);
-        let data = MapData::create(map, "replicator", None).map_err(failed)?;
-        let descriptor = data.fd().as_fd().try_clone_to_owned().map_err(LoadError::Memory)?;
-        let mut replicator = DevMap::try_from(Map::DevMap(data)).map_err(failed)?;
-        for copy in 0..copies {
-            replicator.set(copy, egress, Some(&program), 0).map_err(|error| refused(&error))?;
-        }
-        numbers.push(copies);
-        replicators.push(descriptor);
+    for copies in 1..=MAX_REPLICATION {
+        numbers.push(copies as u32);
+        replicators.push(replicator(&vec![&copy; copies])?);
     }
+    // The frame for the next stage comes first, while there is memory.
+    let mut entries = vec![&copy; MAX_REPLICATION + 1];
+    entries[0] = &onward;
+    numbers.push(REPLICATE_AND_GO_ON);
+    replicators.push(replicator(&entries)?);
     let Some(Map::ArrayOfMaps(outer)) = programs.map(name::REPLICATORS) else {
         return Err(LoadError::Object(format!("no map {}", name::REPLICATORS)));
     };
     batch::update(outer.fd().as_fd(), &numbers, &replicators).map_err(LoadError::Memory)
+}
+
+fn descriptor(programs: &mut Ebpf, program: &str) -> Result<ProgramFd, LoadError> {
+    let program = xdp(programs, program)?.fd();
+    program.map_err(|error| LoadError::Refused(causes(&error)))?.try_clone().map_err(LoadError::Memory)
+}
+
+/// A device map of these interfaces, each with the program for frames that leave by it.
+fn replicator(entries: &[&(u32, ProgramFd)]) -> Result<OwnedFd, LoadError> {
+    let failed = |reason| LoadError::Map { map: name::REPLICATORS, reason };
+    let (kind, key, value) = DEVMAP;
+    let map = aya_obj::Map::new_from_params(kind, key, value, entries.len() as u32, 0);
+    let data = MapData::create(map, "replicator", None).map_err(failed)?;
+    let descriptor = data.fd().as_fd().try_clone_to_owned().map_err(LoadError::Memory)?;
+    let mut replicator = DevMap::try_from(Map::DevMap(data)).map_err(failed)?;
+    for (number, (interface, program)) in (0..).zip(entries) {
+        let set = replicator.set(number, *interface, Some(program), 0);
+        set.map_err(|error| LoadError::Refused(causes(&error)))?;
+    }
+    Ok(descriptor)
 }
 
 /// Our addresses and the configuration. The lease is not open yet: nothing is forwarded.

@@ -3,6 +3,7 @@
 //! It touches no packet and decides nothing about who hears whom.
 
 mod batch;
+mod chain;
 pub mod dump;
 mod keystream;
 mod lane;

@@ -7,7 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::links;
+use super::{chain, links};
+use crate::netlink::NetlinkError;
 
 /// Where the kernel's BPF file system belongs.
 const FILE_SYSTEM: &str = "/sys/fs/bpf";
@@ -23,6 +24,8 @@ pub enum PinError {
     Directory { path: String, reason: io::Error },
     #[error("{0} is not on a BPF file system: mount one, or use another --pin-dir")]
     NotBpf(String),
+    #[error(transparent)]
+    Network(#[from] NetlinkError),
     #[error("no server has left anything pinned below {OURS}")]
     Nothing,
     #[error("several servers have pinned maps: choose one with --pin-dir: {0}")]
@@ -71,10 +74,10 @@ pub(super) fn prepare(directory: &Path) -> Result<(), PinError> {
     fs::set_permissions(directory, private).map_err(|reason| failed(directory, reason))
 }
 
-/// Detaches the programs and removes the pins.
+/// Detaches the programs, and removes the pins and the chain.
 ///
 /// # Errors
-/// `NotBpf`: nothing there is ours, and nothing is removed. `Directory`.
+/// `NotBpf`: nothing there is ours, and nothing is removed. `Directory`. `Network`.
 pub fn remove(directory: &Path) -> Result<(), PinError> {
     let entries = fs::read_dir(directory).map_err(|reason| failed(directory, reason))?;
     if !is_bpf(directory) {
@@ -89,7 +92,8 @@ pub fn remove(directory: &Path) -> Result<(), PinError> {
         }
         fs::remove_file(&path).map_err(|reason| failed(&path, reason))?;
     }
-    fs::remove_dir(directory).map_err(|reason| failed(directory, reason))
+    fs::remove_dir(directory).map_err(|reason| failed(directory, reason))?;
+    Ok(chain::remove(directory)?)
 }
 
 /// Name of a pinned link.

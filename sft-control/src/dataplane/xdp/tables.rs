@@ -3,9 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use sft_common::{
-    maps::{
-        AUDIO_SLOTS, Kind, ListEntry, MAX_REPLICATION, SourceControl, SourceKey, SourceRecord, bpf_spin_lock,
-    },
+    maps::{AUDIO_SLOTS, Kind, ListEntry, SourceControl, SourceKey, SourceRecord, bpf_spin_lock},
     slot::{LockedSlot, SlotState},
     source::{LockedSource, SourceState},
     speaker,
@@ -29,7 +27,6 @@ pub(super) const LOCKED: u64 = 4;
 impl KernelLane {
     pub(super) fn take_table(&mut self, table: &ConferenceTable) -> Result<(), LaneError> {
         let conference = table.conference;
-        check(table)?;
         self.conference(conference)?;
         self.drop_sources(conference, |(leg, ssrc)| {
             !table.sources.iter().any(|kept| kept.leg == *leg && kept.ssrc == *ssrc)
@@ -176,6 +173,7 @@ impl KernelLane {
 
     /// Writes a new list and refers to it; the old one rests.
     fn switch_list(&mut self, key: (LegId, u32), entries: Vec<ListEntry>) -> Result<(), LaneError> {
+        let leg = self.leg(key.0)?.number;
         let Some(source) = self.sources.get_mut(&key) else { return Ok(()) };
         if source.entries == entries {
             return Ok(());
@@ -185,8 +183,8 @@ impl KernelLane {
         for (place, entry) in (first..).zip(&entries) {
             self.maps.entries.set(place, *entry, 0).map_err(|error| kernel("writing a list", error))?;
         }
-        let word = if len == 0 { 0 } else { u64::from(first) << 32 | u64::from(len) };
-        self.maps.source_control.store(source.number, LIST, word);
+        let list = compile::list(first, &entries, leg);
+        self.maps.source_control.store(source.number, LIST, list.to_word());
         self.numbers.entries.give_back(source.first_entry, source.entries.len() as u32);
         source.first_entry = first;
         source.entries = entries;
@@ -238,14 +236,4 @@ impl KernelLane {
             self.numbers.conferences.give_back(found.number, 1);
         }
     }
-}
-
-/// What the programs cannot do.
-fn check(table: &ConferenceTable) -> Result<(), LaneError> {
-    let largest = table.sources.iter().map(|source| source.subscribers.len()).max().unwrap_or(0);
-    if largest > MAX_REPLICATION {
-        let reason = format!("{largest} receivers of one source, the kernel lane reaches {MAX_REPLICATION}");
-        return Err(LaneError::NotCarried { conference: table.conference, reason });
-    }
-    Ok(())
 }

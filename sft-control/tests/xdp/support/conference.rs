@@ -5,12 +5,13 @@
 use sft_common::{
     drops::DropReason,
     maps::{
-        Config, Counter, Kind, LegControl, LegRecord, ListEntry, LocalKey, PathRecord, Profile,
-        SourceControl, SourceKey, SourceRecord, TupleKey, name,
+        Config, Counter, Kind, LegControl, LegRecord, ListEntry, LocalKey, MAX_REPLICATION, PathRecord,
+        Profile, SourceControl, SourceKey, SourceRecord, TupleKey, name,
     },
     slot::{LockedSlot, SlotState},
     source::{LockedSource, SourceState},
 };
+use sft_control::dataplane::compile;
 
 use super::{
     kernel::{DROP, Kernel, Outcome, PASS, REDIRECT},
@@ -154,15 +155,20 @@ impl Conference {
         self.kernel.set(name::SOURCE_STATE, source, LockedSource { state, ..LockedSource::default() });
     }
 
-    /// The receivers of a source, written at `offset` in `ENTRIES`, and a replicator for as many.
+    /// The receivers of a source, written at `offset` in `ENTRIES`, and a replicator for as many; one stage at
+    /// most.
     pub(crate) fn set_list(&mut self, source: u32, offset: u32, entries: &[ListEntry]) {
         for (entry, position) in entries.iter().zip(offset..) {
             self.kernel.set(name::ENTRIES, position, *entry);
         }
-        let length = entries.len() as u32;
-        let list = u64::from(offset) << 32 | u64::from(length);
-        self.kernel.edit(name::SOURCE_CONTROL, source, |control: &mut SourceControl| control.list = list);
-        self.kernel.set_replicator(length, length, self.interface);
+        let leg = self.kernel.get::<SourceRecord>(name::SOURCES, source).leg;
+        let list = compile::list(offset, entries, leg);
+        let set = |control: &mut SourceControl| control.list = list.to_word();
+        self.kernel.edit(name::SOURCE_CONTROL, source, set);
+        let copies = list.copies();
+        if 0 < copies && copies <= MAX_REPLICATION as u32 {
+            self.kernel.set_replicator(copies, copies, self.interface);
+        }
     }
 
     /// A slot whose first packet gets index 100 and timestamp 5000.

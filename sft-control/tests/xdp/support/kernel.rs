@@ -9,8 +9,8 @@ use aya::{
 };
 use sft_common::{
     drops::DropReason,
-    flight::Metadata,
-    maps::{Counter, name},
+    flight::{Metadata, REPLICATE_AND_GO_ON},
+    maps::{Counter, MAX_REPLICATION, name},
 };
 
 /// Records in every map whose size the loader sets.
@@ -129,6 +129,18 @@ impl Kernel {
         Outcome { action, frame: after.split_off(metadata) }
     }
 
+    /// Runs the program at the far end of the chain on a frame with this in front of it; returns the action.
+    pub(crate) fn continue_with(&self, metadata: &[u8], frame: &[u8]) -> u32 {
+        let data = [metadata, frame].concat();
+        // `struct xdp_md`: data, data_end, data_meta, and three more.
+        let context = [metadata.len() as u32, data.len() as u32, 0, 0, 0, 0].map(u32::to_ne_bytes);
+        let mut options = TestRunOptions::new();
+        options.data_in = Some(&data);
+        options.ctx_in = Some(context.as_flattened());
+        let stage: &Xdp = self.object.program("sft_stage").unwrap().try_into().unwrap();
+        stage.test_run(options).unwrap().return_value
+    }
+
     /// Runs ingress on a frame and lets the kernel do what it says.
     pub(crate) fn receive_live(&mut self, frame: &[u8]) {
         let mut options = TestRunOptions::new();
@@ -190,13 +202,25 @@ impl Kernel {
 
     /// Makes the replicator number `number` hold `entries` entries for an interface.
     pub(crate) fn set_replicator(&mut self, number: u32, entries: u32, interface: u32) {
+        self.replicate_to(number, &vec![("sft_egress", interface); entries as usize]);
+    }
+
+    /// Makes the replicator for a stage that is not the last, and attaches the next stage to `far`.
+    pub(crate) fn set_chain(&mut self, interface: u32, near: u32, far: &str) {
+        self.xdp("sft_stage").attach(far, aya::programs::xdp::XdpMode::Driver).unwrap();
+        let mut entries = vec![("sft_onward", near)];
+        entries.extend([("sft_egress", interface); MAX_REPLICATION]);
+        self.replicate_to(REPLICATE_AND_GO_ON, &entries);
+    }
+
+    fn replicate_to(&mut self, number: u32, entries: &[(&str, u32)]) {
         const DEVMAP: u32 = 14;
-        let program = self.xdp("sft_egress").fd().unwrap().try_clone().unwrap();
-        let map = aya_obj::Map::new_from_params(DEVMAP, 4, 8, entries, 0);
+        let map = aya_obj::Map::new_from_params(DEVMAP, 4, 8, entries.len() as u32, 0);
         let data = MapData::create(map, "replicator", None).unwrap();
         let mut replicator = DevMap::try_from(Map::DevMap(data)).unwrap();
-        for entry in 0..entries {
-            replicator.set(entry, interface, Some(&program), 0).unwrap();
+        for (entry, (program, interface)) in (0..).zip(entries) {
+            let program = self.xdp(program).fd().unwrap().try_clone().unwrap();
+            replicator.set(entry, *interface, Some(&program), 0).unwrap();
         }
         let mut replicators: ArrayOfMaps<_, DevMap<MapData>> =
             self.map_mut(name::REPLICATORS).try_into().unwrap();

@@ -9,7 +9,7 @@ use std::{
 
 use sft_common::drops::DropReason;
 use sft_control::{
-    core::table::LegId,
+    core::table::{ConferenceTable, LegId},
     dataplane::{
         Lane, LaneError,
         xdp::{KernelLane, LoadError, Settings, dump::PinnedMaps},
@@ -78,20 +78,30 @@ impl Server {
     }
 
     pub(crate) fn without_neighbours() -> Server {
+        Server::for_legs(16)
+    }
+
+    fn for_legs(legs: u32) -> Server {
         mount_bpf();
         let wire = Wire::new();
         wire.add_addresses();
-        let lane = load(&settings(16)).unwrap();
+        let lane = load(&settings(legs)).unwrap();
         Server { lane, wire }
     }
 
     /// With these legs, and everybody seeing and hearing whom [`super::tables::everybody`] says.
     pub(crate) fn with_legs(legs: &[u32]) -> Server {
-        let mut server = Server::new();
+        Server::with_table(legs, &super::tables::everybody(legs))
+    }
+
+    pub(crate) fn with_table(legs: &[u32], table: &ConferenceTable) -> Server {
+        let mut server = Server::for_legs(legs.len().max(16) as u32);
+        server.wire.add_neighbours();
+        server.lane.renew_lease(monotonic_ns());
         for &leg in legs {
             join(&mut server.lane, leg).unwrap();
         }
-        server.lane.publish(&super::tables::everybody(legs)).unwrap();
+        server.lane.publish(table).unwrap();
         server
     }
 

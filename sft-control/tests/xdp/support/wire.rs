@@ -104,8 +104,22 @@ impl Wire {
 
     /// Nobody takes frames from the wire any more, and the server's end does not know.
     pub(crate) fn cut(&self) {
-        run("ip", &["link", "set", CLIENTS, "down"]);
+        down(CLIENTS);
     }
+}
+
+/// A chain: another pair, whose near end has this index.
+pub(crate) fn chain(far: &str) -> u32 {
+    run("ip", &["link", "add", "near", "type", "veth", "peer", "name", far]);
+    for name in ["near", far] {
+        run("ip", &["link", "set", name, "addrgenmode", "none", "up"]);
+    }
+    index("near")
+}
+
+/// The device takes nothing any more.
+pub(crate) fn down(name: &str) {
+    run("ip", &["link", "set", name, "down"]);
 }
 
 /// Waits until `done` says so, since frames are handled by another CPU.
