@@ -1,47 +1,23 @@
-//! CPU time per forwarded copy, both lanes beside each other in one run.
+//! CPU time per forwarded copy: both lanes and what they are measured against, in one run.
 //!
-//! Closed loop: a burst of packets goes out when all copies of the one before have been made, so that nothing
-//! is lost and nothing waits. What is counted is the thread that polls the server's interface (the XDP
-//! programs run there, and so does the receive path of the sockets) and, in the userspace lane, the lane's
-//! own thread with its system calls. Making and receiving the packets is not counted.
+//! Rows are measured in rounds, one lane after the other, and the median of the rounds counts, since the load
+//! that others put on the machine moves all figures. What is counted is said in [`crate::bursts`].
 
-use std::{
-    net::SocketAddr,
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::collections::HashMap;
 
 use clap::ValueEnum;
 use serde::Serialize;
 use sft_common::maps::Profile;
-use sft_control::{
-    dataplane::{
-        Counters, Lane,
-        object::OBJECT,
-        user::UserLane,
-        xdp::{KernelLane, Settings},
-    },
-    sockets::{MediaSockets, ReceiveBatch, SendBatch},
-    srtp::RtpCipher,
-};
 
 use crate::{
-    Dataplane, Failure, cpu,
-    generator::Generator,
-    lanes::{self, RECEIVE, SENDER, SSRC},
-    rig::{PINS, Rig, SERVER_INTERFACE},
+    Dataplane, Failure,
+    bursts::{Case, Figures},
+    floor, kernel_lane,
+    rig::Rig,
+    user_lane,
 };
 
-/// Copies in flight at a time; the clients' end holds 256 frames.
-const COPIES: usize = 200;
-/// Packets in flight at a time.
-const BURST: usize = 16;
-/// A burst that is not through by then has lost something.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// Packets before the measurement starts.
-const WARM_UP: usize = 200;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
 pub(crate) enum ProfileName {
     Gcm128,
     Gcm256,
@@ -49,7 +25,7 @@ pub(crate) enum ProfileName {
 }
 
 impl ProfileName {
-    fn profile(self) -> Profile {
+    pub(crate) fn profile(self) -> Profile {
         match self {
             ProfileName::Gcm128 => Profile::AeadAes128Gcm,
             ProfileName::Gcm256 => Profile::AeadAes256Gcm,
@@ -66,7 +42,37 @@ impl ProfileName {
     }
 }
 
-/// One measurement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
+pub(crate) enum LaneName {
+    Kernel,
+    User,
+    /// recvmmsg, the cipher, sendmmsg, and nothing else
+    Floor,
+    /// The same, with the packets for one receiver in one send
+    FloorGso,
+}
+
+impl LaneName {
+    fn name(self) -> &'static str {
+        match self {
+            LaneName::Kernel => "kernel",
+            LaneName::User => "user",
+            LaneName::Floor => "floor",
+            LaneName::FloorGso => "floor-gso",
+        }
+    }
+
+    fn measure(self, rig: &Rig, case: Case) -> Result<Figures, Failure> {
+        match self {
+            LaneName::Kernel => kernel_lane::measure(rig, case),
+            LaneName::User => user_lane::measure(rig, case),
+            LaneName::Floor => floor::measure(rig, case, false),
+            LaneName::FloorGso => floor::measure(rig, case, true),
+        }
+    }
+}
+
+/// One lane at one case: medians of the rounds.
 #[derive(Clone, Debug, Serialize)]
 struct Row {
     lane: &'static str,
@@ -74,54 +80,64 @@ struct Row {
     /// RTP payload.
     bytes: usize,
     receivers: usize,
-    copies: u64,
+    /// Softirq, the lane's thread and the one that prepares key stream.
     ns_per_copy: f64,
-}
-
-/// Kernel lane over userspace lane, same profile, size and receivers.
-#[derive(Clone, Debug, Serialize)]
-struct Ratio {
-    profile: &'static str,
-    bytes: usize,
-    receivers: usize,
-    kernel_vs_user: f64,
+    /// The last of these.
+    ns_producer: f64,
+    /// Part of the packets and copies whose key stream the XDP programs had to compute.
+    computed: f64,
 }
 
 #[derive(Serialize)]
 struct Report {
     rows: Vec<Row>,
-    ratios: Vec<Ratio>,
+    /// `None`: a row that it needs was not asked for.
+    ratios: HashMap<&'static str, Option<f64>>,
 }
 
-/// A combination of the options.
-#[derive(Clone, Copy)]
-struct Case {
-    profile: ProfileName,
-    bytes: usize,
-    receivers: usize,
-    packets: usize,
-}
+/// What the project is held to: name, lane, lane that it is compared with, profile, bytes. At 20 receivers.
+const RATIOS: [(&str, LaneName, LaneName, ProfileName, usize); 8] = {
+    use LaneName::{Floor, FloorGso, Kernel, User};
+    use ProfileName::{Cm, Gcm128, Gcm256};
+    [
+        ("kernel_vs_floor_160_gcm128", Kernel, Floor, Gcm128, 160),
+        ("kernel_vs_floor_160_gcm256", Kernel, Floor, Gcm256, 160),
+        ("kernel_vs_floor_1200_gcm128", Kernel, Floor, Gcm128, 1200),
+        ("kernel_vs_floor_1200_gcm256", Kernel, Floor, Gcm256, 1200),
+        ("kernel_vs_gso_160_gcm128", Kernel, FloorGso, Gcm128, 160),
+        ("kernel_vs_floor_160_cm", Kernel, Floor, Cm, 160),
+        ("user_vs_floor_160_gcm128", User, Floor, Gcm128, 160),
+        ("user_vs_floor_1200_gcm128", User, Floor, Gcm128, 1200),
+    ]
+};
+const RATIO_RECEIVERS: usize = 20;
 
 pub(crate) fn run(options: &Dataplane) -> Result<(), Failure> {
     let rig = Rig::build()?;
-    let mut report = Report { rows: Vec::new(), ratios: Vec::new() };
+    let mut rows = Vec::new();
     for &profile in &options.profiles {
         for &bytes in &options.bytes {
             for &receivers in &options.receivers {
-                let case = Case { profile, bytes, receivers, packets: options.packets };
-                eprintln!("{} {bytes} B, {receivers} receivers", profile.name());
-                let user = measure_user(&rig, case)?;
-                let kernel = measure_kernel(&rig, case)?;
-                report.ratios.push(Ratio {
-                    profile: profile.name(),
+                let case = Case {
+                    profile,
                     bytes,
                     receivers,
-                    kernel_vs_user: kernel.ns_per_copy / user.ns_per_copy,
-                });
-                report.rows.extend([user, kernel]);
+                    packets: options.packets.div_ceil(options.rounds.into()),
+                };
+                eprintln!("{} {bytes} B, {receivers} receivers", profile.name());
+                rows.extend(measure(&rig, case, options)?);
             }
         }
     }
+    let ratios = RATIOS.map(|(name, lane, other, profile, bytes)| {
+        let find = |lane: LaneName| {
+            let wanted = (lane.name(), profile.name(), bytes, RATIO_RECEIVERS);
+            let found = rows.iter().find(|row| (row.lane, row.profile, row.bytes, row.receivers) == wanted);
+            found.map(|row| row.ns_per_copy)
+        };
+        (name, find(lane).zip(find(other)).map(|(this, other)| this / other))
+    });
+    let report = Report { rows, ratios: ratios.into() };
     if options.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
@@ -130,165 +146,52 @@ pub(crate) fn run(options: &Dataplane) -> Result<(), Failure> {
     Ok(())
 }
 
+fn measure(rig: &Rig, case: Case, options: &Dataplane) -> Result<Vec<Row>, Failure> {
+    let mut rounds = vec![Vec::new(); options.lanes.len()];
+    for _ in 0..options.rounds {
+        for (lane, figures) in options.lanes.iter().zip(&mut rounds) {
+            figures.push(lane.measure(rig, case).map_err(|error| format!("{}: {error}", lane.name()))?);
+        }
+    }
+    let rows = options.lanes.iter().zip(&rounds).map(|(lane, figures)| Row {
+        lane: lane.name(),
+        profile: case.profile.name(),
+        bytes: case.bytes,
+        receivers: case.receivers,
+        ns_per_copy: median(figures, |figures| figures.per_copy(figures.spent + figures.producer)),
+        ns_producer: median(figures, |figures| figures.per_copy(figures.producer)),
+        computed: median(figures, |figures| figures.computed),
+    });
+    Ok(rows.collect())
+}
+
+fn median(figures: &[Figures], value: impl Fn(&Figures) -> f64) -> f64 {
+    let mut values: Vec<f64> = figures.iter().map(value).collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
 fn print(report: &Report) {
     println!(
-        "{:7} {:8} {:>6} {:>10} {:>9} {:>12}",
-        "lane", "profile", "bytes", "receivers", "copies", "ns per copy"
+        "{:9} {:8} {:>6} {:>10} {:>12} {:>14} {:>9}",
+        "lane", "profile", "bytes", "receivers", "ns per copy", "of it producer", "computed"
     );
     for row in &report.rows {
         println!(
-            "{:7} {:8} {:>6} {:>10} {:>9} {:>12.0}",
-            row.lane, row.profile, row.bytes, row.receivers, row.copies, row.ns_per_copy
+            "{:9} {:8} {:>6} {:>10} {:>12.0} {:>14.0} {:>8.1}%",
+            row.lane,
+            row.profile,
+            row.bytes,
+            row.receivers,
+            row.ns_per_copy,
+            row.ns_producer,
+            100.0 * row.computed
         );
     }
     println!();
-    println!("{:8} {:>6} {:>10} {:>14}", "profile", "bytes", "receivers", "kernel / user");
-    for ratio in &report.ratios {
-        println!(
-            "{:8} {:>6} {:>10} {:>14.2}",
-            ratio.profile, ratio.bytes, ratio.receivers, ratio.kernel_vs_user
-        );
-    }
-}
-
-impl Case {
-    fn burst(self) -> usize {
-        (COPIES / self.receivers).clamp(1, BURST)
-    }
-
-    /// Sealed packets of one source, as frames to the server.
-    fn frames(self, rig: &Rig) -> Result<Vec<Vec<u8>>, Failure> {
-        let cipher = RtpCipher::new(&lanes::key(self.profile.profile(), SENDER, RECEIVE))?;
-        (0..(WARM_UP + self.packets) as u64).map(|number| self.frame(rig, &cipher, 1000 + number)).collect()
-    }
-
-    fn frame(self, rig: &Rig, cipher: &RtpCipher, index: u64) -> Result<Vec<u8>, Failure> {
-        let mut packet = vec![0x80, if self.bytes > 300 { 100 } else { 111 }];
-        packet.extend((index as u16).to_be_bytes());
-        packet.extend((index as u32 * 960).to_be_bytes());
-        packet.extend(SSRC.to_be_bytes());
-        packet.extend((0..self.bytes).map(|place| (place as u64 ^ index) as u8));
-        cipher.seal(&mut packet, 12, SSRC, index).map_err(|reason| reason.name())?;
-        Ok(rig.to_server(&packet))
-    }
-
-    fn row(self, lane: &'static str, spent: Duration, copies: u64) -> Row {
-        Row {
-            lane,
-            profile: self.profile.name(),
-            bytes: self.bytes,
-            receivers: self.receivers,
-            copies,
-            ns_per_copy: spent.as_nanos() as f64 / copies as f64,
+    for (name, ..) in RATIOS {
+        if let Some(Some(ratio)) = report.ratios.get(name) {
+            println!("{name:28} {ratio:.2}");
         }
     }
-}
-
-fn copies(counters: &Counters) -> u64 {
-    counters.audio_copies + counters.video_copies
-}
-
-fn measure_kernel(rig: &Rig, case: Case) -> Result<Row, Failure> {
-    let object = OBJECT.ok_or("this build has no BPF object")?;
-    let local = lanes::tuple(SENDER).local;
-    let mut lane = KernelLane::load(
-        object,
-        &Settings {
-            interfaces: vec![SERVER_INTERFACE.into()],
-            media: vec![local],
-            pin_dir: Some(PathBuf::from(PINS).join("bench")),
-            legs: case.receivers as u32 + 1,
-            keystream: 64 << 20,
-        },
-    )?;
-    lane.renew_lease(monotonic_ns());
-    lanes::set_up(&mut lane, case.profile.profile(), case.receivers, lanes::media(case.bytes))?;
-    let generator = Generator::start(case.frames(rig)?)?;
-    let mut through = |packets: usize| -> Result<(), Failure> {
-        let mut left = packets;
-        while left > 0 {
-            let burst = case.burst().min(left);
-            let wanted = copies(&lane.counters()) + (burst * case.receivers) as u64;
-            generator.send(burst)?;
-            let start = Instant::now();
-            while copies(&lane.counters()) < wanted {
-                if start.elapsed() > PATIENCE {
-                    return Err(lost(&lane.counters()));
-                }
-                std::thread::sleep(Duration::from_micros(50));
-            }
-            left -= burst;
-        }
-        lane.renew_lease(monotonic_ns());
-        Ok(())
-    };
-    through(WARM_UP)?;
-    let before = rig.server.time()?;
-    through(case.packets)?;
-    let spent = rig.server.time()? - before;
-    lanes::tear_down(&mut lane, case.receivers);
-    Ok(case.row("kernel", spent, (case.packets * case.receivers) as u64))
-}
-
-fn measure_user(rig: &Rig, case: Case) -> Result<Row, Failure> {
-    let local: SocketAddr = lanes::tuple(SENDER).local;
-    let sockets = MediaSockets::bind(&[local])?;
-    let socket = sockets.get(0).ok_or("no socket")?;
-    let mut lane = UserLane::new();
-    lanes::set_up(&mut lane, case.profile.profile(), case.receivers, lanes::media(case.bytes))?;
-    let generator = Generator::start(case.frames(rig)?)?;
-    let (mut received, mut outgoing) = (ReceiveBatch::default(), SendBatch::default());
-    let mut through = |packets: usize| -> Result<(), Failure> {
-        let mut left = packets;
-        while left > 0 {
-            let burst = case.burst().min(left);
-            let wanted = copies(&lane.counters()) + (burst * case.receivers) as u64;
-            generator.send(burst)?;
-            let start = Instant::now();
-            while copies(&lane.counters()) < wanted {
-                wait_readable(socket)?;
-                while socket.receive(&mut received).is_ok_and(|number| number > 0) {
-                    let now = monotonic_ns();
-                    for (remote, packet) in received.iter_mut() {
-                        let tuple = sft_control::dataplane::Tuple { local, remote };
-                        lane.forward(tuple, packet, now, &mut outgoing);
-                    }
-                    outgoing.flush(&sockets);
-                }
-                if start.elapsed() > PATIENCE {
-                    return Err(lost(&lane.counters()));
-                }
-            }
-            left -= burst;
-        }
-        Ok(())
-    };
-    through(WARM_UP)?;
-    let before = rig.server.time()? + cpu::own_thread();
-    through(case.packets)?;
-    let spent = rig.server.time()? + cpu::own_thread() - before;
-    Ok(case.row("user", spent, (case.packets * case.receivers) as u64))
-}
-
-/// What a stuck measurement says.
-fn lost(counters: &Counters) -> Failure {
-    let drops = counters.drops.iter().filter(|(_, count)| *count > 0);
-    let drops: Vec<String> = drops.map(|(reason, count)| format!("{} {count}", reason.name())).collect();
-    format!("copies got lost; {} received, dropped: {}", counters.rtp_received, drops.join(", ")).into()
-}
-
-fn wait_readable(socket: &impl std::os::fd::AsRawFd) -> Result<(), Failure> {
-    let mut descriptor = libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-    // SAFETY: one structure of ours.
-    match unsafe { libc::poll(&raw mut descriptor, 1, 100) } {
-        -1 => Err(std::io::Error::last_os_error().into()),
-        _ => Ok(()),
-    }
-}
-
-fn monotonic_ns() -> u64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the structure is ours; the clock exists on every Linux.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
-    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }

@@ -7,10 +7,13 @@ use sft_control::{
     core::table::{
         ConferenceId, ConferenceTable, Layer, LegId, Media, Receiver, SlotStart, Source, Subscription,
     },
-    dataplane::{Lane, LaneError, LegKeys, SessionKey, Tuple},
+    dataplane::{Counters, Lane, LaneError, LegKeys, SessionKey, Tuple},
 };
 
-use crate::rig::{CLIENTS, MEDIA_PORT, SERVER};
+use crate::{
+    Failure,
+    rig::{CLIENTS, MEDIA_PORT, SERVER},
+};
 
 pub(crate) const CONFERENCE: ConferenceId = ConferenceId(1);
 pub(crate) const SENDER: LegId = LegId(0);
@@ -44,7 +47,8 @@ pub(crate) fn key(profile: Profile, leg: LegId, direction: u8) -> SessionKey {
 
 /// Direction of [`key`]: leg to us.
 pub(crate) const RECEIVE: u8 = 0;
-const TRANSMIT: u8 = 0x80;
+/// The other one.
+pub(crate) const TRANSMIT: u8 = 0x80;
 
 /// Legs, pairs and the table.
 pub(crate) fn set_up(
@@ -61,13 +65,6 @@ pub(crate) fn set_up(
         lane.select_tuple(leg, tuple(leg))?;
     }
     lane.publish(&table(receivers, media))
-}
-
-pub(crate) fn tear_down(lane: &mut dyn Lane, receivers: usize) {
-    for number in 0..=receivers as u32 {
-        lane.remove_leg(LegId(number));
-    }
-    lane.remove_conference(CONFERENCE);
 }
 
 /// What a source of packets of this size is: the larger ones are video.
@@ -98,4 +95,31 @@ fn table(receivers: usize, media: Media) -> ConferenceTable {
                 .collect(),
         }],
     }
+}
+
+pub(crate) fn copies(counters: &Counters) -> u64 {
+    counters.audio_copies + counters.video_copies
+}
+
+/// What a stuck measurement says.
+pub(crate) fn lost(counters: &Counters) -> Failure {
+    let drops = counters.drops.iter().filter(|(_, count)| *count > 0);
+    let drops: Vec<String> = drops.map(|(reason, count)| format!("{} {count}", reason.name())).collect();
+    format!("copies got lost; {} received, dropped: {}", counters.rtp_received, drops.join(", ")).into()
+}
+
+pub(crate) fn wait_readable(socket: &impl std::os::fd::AsRawFd) -> Result<(), Failure> {
+    let mut descriptor = libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: one structure of ours.
+    match unsafe { libc::poll(&raw mut descriptor, 1, 100) } {
+        -1 => Err(std::io::Error::last_os_error().into()),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn monotonic_ns() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the structure is ours; the clock exists on every Linux.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }

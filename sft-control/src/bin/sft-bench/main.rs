@@ -4,11 +4,15 @@
 //! that another load on the machine changes them little. Compare rows of one run only.
 #![allow(clippy::print_stdout, reason = "the results")]
 
+mod bursts;
 mod cpu;
 mod dataplane;
+mod floor;
 mod generator;
+mod kernel_lane;
 mod lanes;
 mod rig;
+mod user_lane;
 
 use std::process::ExitCode;
 
@@ -26,24 +30,30 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Benchmark {
-    /// CPU time per forwarded copy, softirq included, of both lanes
+    /// CPU time per forwarded copy, softirq included, of both lanes and of the least that userspace can do
     Dataplane(Dataplane),
 }
 
 #[derive(Debug, Args)]
 struct Dataplane {
     /// Receivers of each packet
-    #[arg(long, value_name = "N", default_value = "20", value_delimiter = ',')]
+    #[arg(long, value_name = "N", default_value = "5,20,50,200", value_delimiter = ',')]
     receivers: Vec<usize>,
     /// Bytes of RTP payload
-    #[arg(long, value_name = "BYTES", default_value = "160,1200", value_delimiter = ',')]
+    #[arg(long, value_name = "BYTES", default_value = "160,600,1200", value_delimiter = ',')]
     bytes: Vec<usize>,
     /// SRTP profiles: gcm128, gcm256, cm
     #[arg(long, value_name = "PROFILE", default_value = "gcm128,gcm256,cm", value_delimiter = ',')]
     profiles: Vec<dataplane::ProfileName>,
+    /// Lanes, and what they are compared with
+    #[arg(long, value_name = "LANE", default_value = "kernel,user,floor,floor-gso", value_delimiter = ',')]
+    lanes: Vec<dataplane::LaneName>,
     /// Packets per row
-    #[arg(long, value_name = "N", default_value_t = 4000)]
+    #[arg(long, value_name = "N", default_value_t = 5000)]
     packets: usize,
+    /// Turns in which they are sent; the median counts
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
     /// Print one JSON object
     #[arg(long)]
     json: bool,

@@ -42,15 +42,23 @@ impl Rig {
         ip(&["addr", "add", &format!("{SERVER}/24"), "dev", SERVER_INTERFACE])?;
         for interface in [SERVER_INTERFACE, CLIENT_INTERFACE] {
             ip(&["link", "set", interface, "up"])?;
-            // A veth interface is polled only with GRO or an XDP program; one thread then does all its work.
-            run(Command::new("ethtool").args(["-K", interface, "gro", "on"]))?;
-            fs::write(Path::new("/sys/class/net").join(interface).join("threaded"), "1")?;
+            // A veth interface is polled only with GRO or an XDP program. Frames cross it one by one, as on a
+            // wire.
+            let features = ["gro", "on", "tx-udp-segmentation", "off"];
+            run(Command::new("ethtool").args(["-K", interface]).args(features))?;
+            poll_in_thread(interface)?;
         }
         let (server_mac, client_mac) = (mac(SERVER_INTERFACE)?, mac(CLIENT_INTERFACE)?);
         let neighbour = client_mac.map(|byte| format!("{byte:02x}")).join(":");
         ip(&["neigh", "replace", &CLIENTS.to_string(), "lladdr", &neighbour, "dev", SERVER_INTERFACE])?;
         Ok(Rig { server_mac, client_mac, server: Poller::of(SERVER_INTERFACE)? })
     }
+}
+
+/// Lets one thread do all the receiving of an interface.
+pub(crate) fn poll_in_thread(interface: &str) -> Result<Poller, Failure> {
+    fs::write(Path::new("/sys/class/net").join(interface).join("threaded"), "1")?;
+    Poller::of(interface)
 }
 
 impl Rig {

@@ -161,6 +161,8 @@ pub(super) struct Loaded {
     pub(super) directory: PathBuf,
     /// Interface that sends.
     pub(super) egress: Interface,
+    /// Name of the chain's far end.
+    pub(super) chain: String,
     /// Keeps the programs loaded.
     pub(super) _programs: Ebpf,
 }
@@ -179,7 +181,7 @@ pub(super) fn load(object: &[u8], settings: &Settings) -> Result<Loaded, LoadErr
     pins::prepare(&directory)?;
     let result = start(&mut programs, settings, sizes, &interfaces, &directory);
     match result {
-        Ok(maps) => Ok(Loaded { maps, sizes, directory, egress, _programs: programs }),
+        Ok((maps, chain)) => Ok(Loaded { maps, sizes, directory, egress, chain, _programs: programs }),
         Err(error) => {
             // Nothing is attached that could need what is removed here.
             drop(pins::remove(&directory));
@@ -194,7 +196,7 @@ fn start(
     sizes: Sizes,
     interfaces: &[Interface],
     directory: &std::path::Path,
-) -> Result<Maps, LoadError> {
+) -> Result<(Maps, String), LoadError> {
     let egress = interfaces.first().ok_or(LoadError::NoAddress)?;
     load_programs(programs)?;
     for (name, map) in programs.maps() {
@@ -209,7 +211,7 @@ fn start(
     fill(programs, &mut maps, settings)?;
     attach(programs, interfaces, directory)?;
     attach_xdp(programs, "sft_stage", &chain.far, directory)?;
-    Ok(maps)
+    Ok((maps, chain.far))
 }
 
 fn choose_interfaces(settings: &Settings) -> Result<Vec<Interface>, LoadError> {

@@ -42,6 +42,8 @@ pub struct KernelLane {
     maps: Maps,
     directory: std::path::PathBuf,
     egress: Interface,
+    /// Name of the chain's far end.
+    chain: String,
     resolver: Resolver,
     numbers: AllNumbers,
     /// Size of `TUPLES`.
@@ -112,11 +114,12 @@ impl KernelLane {
     /// [`LoadError`]; nothing stays attached.
     pub fn load(object: &[u8], settings: &Settings) -> Result<Self, LoadError> {
         let resolver = Resolver::open()?;
-        let Loaded { maps, sizes, directory, egress, _programs } = load::load(object, settings)?;
+        let Loaded { maps, sizes, directory, egress, chain, _programs } = load::load(object, settings)?;
         Ok(KernelLane {
             maps,
             directory,
             egress,
+            chain,
             resolver,
             numbers: AllNumbers {
                 legs: Numbers::new(name::LEGS, sizes.legs),
@@ -142,6 +145,11 @@ impl KernelLane {
 
     pub fn pin_dir(&self) -> &std::path::Path {
         &self.directory
+    }
+
+    /// Name of the device through which packets with many receivers come back for their next stage.
+    pub fn chain(&self) -> &str {
+        &self.chain
     }
 
     /// How the preparing of key stream is doing.
