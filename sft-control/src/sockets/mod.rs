@@ -4,6 +4,7 @@
 //! address a datagram came to is its socket's own.
 
 mod receive;
+mod segments;
 mod send;
 
 use std::{

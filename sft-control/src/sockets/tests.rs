@@ -48,6 +48,57 @@ fn datagrams_arrive_whole_and_in_order_with_their_address() {
     }
 }
 
+/// As a video frame makes them: many of one length, then a shorter one.
+#[test]
+fn what_goes_together_arrives_one_by_one() {
+    let here = bind(&["127.0.0.1:0"]).unwrap();
+    let receivers = [bind(&["127.0.0.1:0"]).unwrap(), bind(&["127.0.0.1:0"]).unwrap()];
+    let lengths = [vec![1200; 100], vec![300], vec![1200; 5], vec![0, 7, 7, 8, 2048]].concat();
+    let datagrams: Vec<Vec<u8>> =
+        lengths.iter().enumerate().map(|(n, length)| vec![n as u8; *length]).collect();
+    let mut batch = SendBatch::default();
+    for datagram in &datagrams {
+        for receiver in &receivers {
+            batch.push(Tuple { local: local(&here, 0), remote: local(receiver, 0) }, datagram);
+        }
+    }
+    assert_eq!(batch.flush(&here), SendReport { sent: 2 * datagrams.len(), ..SendReport::default() });
+    for receiver in &receivers {
+        let received: Vec<_> = receive(receiver, 0).into_iter().map(|(_, bytes)| bytes).collect();
+        assert_eq!(received, datagrams);
+    }
+}
+
+/// Without checksums the kernel refuses to cut.
+#[test]
+fn what_the_kernel_does_not_cut_goes_one_by_one() {
+    let (here, there) = (bind(&["127.0.0.1:0"]).unwrap(), bind(&["127.0.0.1:0"]).unwrap());
+    let tuple = Tuple { local: local(&here, 0), remote: local(&there, 0) };
+    let mut batch = SendBatch::default();
+    let without: libc::c_int = 1;
+    let socket = here.get(0).unwrap();
+    // SAFETY: the descriptor is open, and the option takes an integer that lives through the call.
+    let set = unsafe {
+        let (value, length) = ((&raw const without).cast(), size_of_val(&without) as libc::socklen_t);
+        libc::setsockopt(
+            std::os::fd::AsRawFd::as_raw_fd(socket),
+            libc::SOL_SOCKET,
+            libc::SO_NO_CHECK,
+            value,
+            length,
+        )
+    };
+    assert_eq!(set, 0);
+    for _ in 0..2 {
+        for n in 0..10 {
+            batch.push(tuple, &[n; 100]);
+        }
+        assert_eq!(batch.flush(&here), SendReport { sent: 10, ..SendReport::default() });
+        let received: Vec<_> = receive(&there, 0).into_iter().map(|(_, bytes)| bytes[0]).collect();
+        assert_eq!(received, (0..10).collect::<Vec<u8>>());
+    }
+}
+
 #[test]
 fn every_local_address_sends_from_its_own_socket() {
     let here = bind(&["127.0.0.1:0", "127.0.0.2:0"]).unwrap();
