@@ -27,5 +27,6 @@ mod statistics;
 mod support;
 mod transmit_full;
 mod two_cpus;
+mod under_load;
 mod unknown;
 mod vectors;

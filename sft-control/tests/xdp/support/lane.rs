@@ -78,12 +78,20 @@ impl Server {
     }
 
     pub(crate) fn without_neighbours() -> Server {
-        Server::for_legs(16)
+        Server::for_legs(16, 1)
     }
 
-    fn for_legs(legs: u32) -> Server {
+    /// With so many queues, neighbours and an open lease.
+    pub(crate) fn with_queues(queues: usize) -> Server {
+        let mut server = Server::for_legs(64, queues);
+        server.wire.add_neighbours();
+        server.lane.renew_lease(monotonic_ns());
+        server
+    }
+
+    fn for_legs(legs: u32, queues: usize) -> Server {
         mount_bpf();
-        let wire = Wire::new();
+        let wire = Wire::with_queues(queues);
         wire.add_addresses();
         let lane = load(&settings(legs)).unwrap();
         Server { lane, wire }
@@ -95,7 +103,7 @@ impl Server {
     }
 
     pub(crate) fn with_table(legs: &[u32], table: &ConferenceTable) -> Server {
-        let mut server = Server::for_legs(legs.len().max(16) as u32);
+        let mut server = Server::for_legs(legs.len().max(16) as u32, 1);
         server.wire.add_neighbours();
         server.lane.renew_lease(monotonic_ns());
         for &leg in legs {

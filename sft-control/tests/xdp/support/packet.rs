@@ -56,6 +56,9 @@ pub(crate) fn frame(from: &Endpoint, to: &Endpoint, payload: &[u8]) -> Vec<u8> {
             frame.extend([0x86, 0xdd, 0x60, 0, 0, 0, udp_len[0], udp_len[1], 17, 57]);
             frame.extend(from.octets());
             frame.extend(to.octets());
+            // Not optional, unlike over IPv4 (RFC 8200 section 8.1).
+            let pseudo = [&from.octets()[..], &to.octets(), &[0, 0], &udp_len, &[0, 0, 0, 17], &udp].concat();
+            udp[6..8].copy_from_slice(&(!sum(&pseudo)).to_be_bytes());
         }
         _ => panic!("ends of two families"),
     }

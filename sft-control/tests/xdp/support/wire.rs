@@ -29,9 +29,17 @@ pub(crate) struct Wire {
 impl Wire {
     /// Leaves the thread's network namespace for a new one.
     pub(crate) fn new() -> Wire {
+        Wire::with_queues(1)
+    }
+
+    /// With so many queues in each direction, which different CPUs poll.
+    pub(crate) fn with_queues(queues: usize) -> Wire {
         // SAFETY: no memory is involved.
         check(unsafe { libc::unshare(libc::CLONE_NEWNET) });
-        run("ip", &["link", "add", SERVER, "type", "veth", "peer", "name", CLIENTS]);
+        let number = queues.to_string();
+        let queues = ["numrxqueues", &number, "numtxqueues", &number];
+        let (server, clients) = (["link", "add", SERVER], ["type", "veth", "peer", "name", CLIENTS]);
+        run("ip", &[&server[..], &queues, &clients, &queues].concat());
         for name in [SERVER, CLIENTS] {
             // Without an IPv6 address of its own the kernel sends nothing.
             run("ip", &["link", "set", name, "addrgenmode", "none"]);
@@ -65,9 +73,7 @@ impl Wire {
 
     /// Puts a frame on the wire towards the server.
     pub(crate) fn send(&self, frame: &[u8]) {
-        // SAFETY: the bytes are ours.
-        let sent = unsafe { libc::send(self.socket.as_raw_fd(), frame.as_ptr().cast(), frame.len(), 0) };
-        assert_eq!(sent, frame.len() as isize, "{}", io::Error::last_os_error());
+        put(&self.socket, frame);
     }
 
     /// The next datagram from the server; `None` if nothing has come for a while.
@@ -102,10 +108,44 @@ impl Wire {
             .collect()
     }
 
+    /// What sockets send crosses the wire as on a cable: cut, and with checksums.
+    pub(crate) fn like_a_cable(&self) {
+        run("ethtool", &["-K", SERVER, "tx-checksumming", "off", "tx-udp-segmentation", "off"]);
+    }
+
     /// Nobody takes frames from the wire any more, and the server's end does not know.
     pub(crate) fn cut(&self) {
         down(CLIENTS);
     }
+}
+
+/// Puts frames on the wire from one CPU, whose queue they take.
+pub(crate) struct Sending(OwnedFd);
+
+impl Sending {
+    /// Binds the calling thread to the CPU, if there is such a one.
+    pub(crate) fn from_cpu(cpu: usize) -> Sending {
+        // SAFETY: a set of ours.
+        unsafe {
+            let mut set: libc::cpu_set_t = std::mem::zeroed();
+            libc::CPU_SET(cpu, &mut set);
+            libc::sched_setaffinity(0, size_of_val(&set), &raw const set);
+        }
+        let socket = packet_socket(CLIENTS);
+        option(&socket, libc::SOL_PACKET, libc::PACKET_QDISC_BYPASS, &1_i32);
+        Sending(socket)
+    }
+
+    /// Puts a frame on the wire towards the server.
+    pub(crate) fn send(&self, frame: &[u8]) {
+        put(&self.0, frame);
+    }
+}
+
+fn put(socket: &OwnedFd, frame: &[u8]) {
+    // SAFETY: the bytes are ours.
+    let sent = unsafe { libc::send(socket.as_raw_fd(), frame.as_ptr().cast(), frame.len(), 0) };
+    assert_eq!(sent, frame.len() as isize, "{}", io::Error::last_os_error());
 }
 
 /// A chain: another pair, whose near end has this index.
