@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, reason = "results go to standard output, progress to standard error")]
 
 mod build;
+mod docs;
 mod e2e;
 mod linker;
 mod lint;
@@ -27,6 +28,7 @@ usage: cargo xtask <command>
   run [ARGS]      build, then `sft serve ARGS`
   test [FILTER]   every test whose name contains FILTER: unit, property, kernel, end to end
   lint            formatting, clippy on both halves, documentation
+  docs            the pages that are made from the sources: docs/forwarding-maps.md
   load ARGS       the load client (`cargo xtask load --help`)
   bench ARGS      measurements (`cargo xtask bench --help`)
   doctor          what this machine has and lacks";
@@ -52,6 +54,7 @@ fn dispatch(name: &str, arguments: &[String]) -> Result<bool> {
         "run" => build::serve(arguments).map(|()| true),
         "test" => test::test(arguments.first().map(String::as_str)),
         "lint" => lint::lint().map(|()| true),
+        "docs" => docs::write().map(|()| true),
         "load" => release("sft-load", arguments),
         "bench" => release("sft-bench", arguments),
         "doctor" => build::doctor().map(|()| true),
