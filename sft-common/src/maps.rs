@@ -159,7 +159,7 @@ pub mod name {
     ///
     /// * index: slot number
     /// * written by: control plane before the first use, then egress
-    /// * read by: egress, `sft maps`; control plane when a conference changes lanes
+    /// * read by: egress; control plane for its status and when a conference changes lanes; `sft maps`
     /// * full: a join is refused
     pub const SLOTS: &str = "SLOTS";
 
@@ -182,7 +182,7 @@ pub mod name {
     /// Packets and copies that ended without being sent, by reason.
     ///
     /// * index: [`DropReason`] as a number
-    /// * written by: ingress, egress
+    /// * written by: all programs
     /// * read by: control plane, `sft maps`
     /// * full: cannot be
     pub const DROPS: &str = "DROPS";
@@ -190,7 +190,7 @@ pub mod name {
     /// Packets and copies.
     ///
     /// * index: [`Counter`] as a number
-    /// * written by: ingress, egress, the report of transmissions
+    /// * written by: all programs
     /// * read by: control plane, `sft maps`
     /// * full: cannot be
     pub const COUNTERS: &str = "COUNTERS";
