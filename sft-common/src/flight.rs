@@ -43,11 +43,11 @@ pub struct Onward {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flight {
-    /// Index that slots count with (`source::Admitted::effective`).
+    /// Index that slots count with: that of the packet, less the padding-only packets skipped before it.
     pub effective: u64,
     /// Arrival of the packet, CLOCK_MONOTONIC in ns.
     pub arrival: u64,
-    /// [`List::to_word`] of the receivers.
+    /// The receivers, as in [`crate::maps::SourceControl::list`].
     pub list: u64,
     /// Number of the packet on this CPU; its record is at `id % FLIGHTS`.
     pub id: u32,
@@ -55,21 +55,21 @@ pub struct Flight {
     pub next_copy: u32,
     /// Number of copies when this stage is done.
     pub end_copy: u32,
-    /// Which receiver copy 0 is for (`list::first_receiver`).
+    /// Which of the receivers copy 0 is for; follows from the timestamp ([`crate::list::first_receiver`]).
     pub first_receiver: u32,
     /// The leg that sent the packet.
     pub source_leg: u32,
     /// Names the source to receivers.
     pub csrc: u32,
-    /// `maps::Kind` as a number.
+    /// [`crate::maps::Kind`] as a number.
     pub kind: u32,
-    /// Audio: the speaker's slot, added to `ListEntry::slot`; video: 0.
+    /// Audio: the speaker's slot, added to [`crate::maps::ListEntry::slot`]; video: 0.
     pub slot_offset: u32,
     /// Audio: run of the speaker cell or of the reserved slot; video: 0.
     pub run_high: u32,
-    /// Audio: `source::Admitted::gate_run`; video: 0.
+    /// Audio: number of the sender's stretch of speech, from 1 on; video: 0.
     pub gate_run: u32,
-    /// `extension::KeyframeMark` as a number.
+    /// [`crate::extension::KeyframeMark`] as a number.
     pub mark: u32,
     /// RTP timestamp as it came in.
     pub timestamp: u32,
@@ -81,21 +81,25 @@ pub struct Flight {
     pub header_len: u16,
     /// RTP payload without tag, padding included.
     pub payload_len: u16,
-    /// First two bytes of the RTP header.
+    /// First byte of the RTP header: version, padding, extension, number of CSRCs.
     pub first: u8,
+    /// Second byte of the RTP header: marker, payload type.
     pub second: u8,
     /// CSRCs in the RTP header as it came in.
     pub csrc_count: u8,
+    /// Always 0.
     pub pad: [u8; 5],
 }
 
-/// The records of one CPU.
+/// Value of `FLIGHT`: the packets of one CPU.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Flights {
     /// Number of the next packet.
     pub next: u32,
+    /// Always 0.
     pub pad: u32,
+    /// Packet `id` is at `id % FLIGHTS`.
     pub flights: [Flight; FLIGHTS],
 }
 

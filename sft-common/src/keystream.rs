@@ -11,8 +11,9 @@
 
 use crate::maps::Profile;
 
-/// Blocks of 16 bytes in an entry of each class.
+/// Blocks of 16 bytes in an entry of `KEYSTREAM_SHORT`.
 pub const SHORT_BLOCKS: usize = 18;
+/// Blocks of 16 bytes in an entry of `KEYSTREAM_LONG`.
 pub const LONG_BLOCKS: usize = 78;
 
 /// Which packet an entry belongs to.
@@ -25,6 +26,7 @@ pub struct KeystreamTag {
     pub epoch: u64,
     /// As the four bytes lie in the RTP header.
     pub ssrc: u32,
+    /// Always 0.
     pub pad: [u32; 3],
 }
 
@@ -43,13 +45,13 @@ impl KeystreamTag {
     }
 }
 
-/// An entry of `KEYSTREAM_SHORT` or `KEYSTREAM_LONG` (mmap-ed arrays). Never shown by the CLI.
-///
-/// Block n is for counter value n + [`first_counter`].
+/// Value of `KEYSTREAM_SHORT` and `KEYSTREAM_LONG`: key stream of one packet. Never shown by the CLI.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct KeystreamEntry<const BLOCKS: usize> {
+    /// The packet that the blocks are for.
     pub tag: KeystreamTag,
+    /// Block n is for counter value n + 1 in GCM, n in counter mode ([`first_counter`]).
     pub blocks: [[u64; 2]; BLOCKS],
 }
 
@@ -124,11 +126,12 @@ impl Ring {
     }
 }
 
-/// `SLOT_RINGS` and `SOURCE_RINGS` (mmap-ed arrays, by slot and source number).
+/// Value of `SLOT_RINGS` and `SOURCE_RINGS`: the prepared key stream of a stream.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RingControl {
-    /// A [`Ring`] as a word, [`Ring::NONE`] without. Written by the control plane.
+    /// `first entry << 32 | 1 << 31 in KEYSTREAM_LONG | number of entries` ([`Ring::to_word`]); 0 = no ring.
+    /// Written by the control plane.
     pub ring: u64,
     /// Index of the newest packet, plus 1; 0 = none yet. Written by the programs, so that the control plane
     /// knows which indices come next.

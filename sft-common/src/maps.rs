@@ -30,56 +30,231 @@ pub const ARRIVALS: usize = 1024;
 pub const FLIGHTS: usize = 64;
 
 /// Name of a map, as in the eBPF object, the pin directory and the CLI.
+///
+/// The documentation of each name is that of the map, from which docs/forwarding-maps.md is made.
 pub mod name {
+    #[cfg(doc)]
+    use super::{Counter, DropReason, SourceControl};
+
+    /// Until when the programs forward, and on which port.
+    ///
+    /// * index: 0
+    /// * written by: control plane
+    /// * read by: ingress, `sft maps`
+    /// * full: cannot be
     pub const CONFIG: &str = "CONFIG";
+
+    /// The media addresses of this server. RTP to any other address is not ours and is passed on. The value
+    /// is always 1.
+    ///
+    /// * written by: control plane, before the programs are attached
+    /// * read by: ingress, `sft maps`
+    /// * full: the server does not start
     pub const LOCAL: &str = "LOCAL";
+
+    /// Address pairs that ICE has validated, each for one leg. The value is the leg number.
+    ///
+    /// * written by: control plane
+    /// * read by: ingress, `sft maps`
+    /// * full: an address pair is refused
     pub const TUPLES: &str = "TUPLES";
+
+    /// What ingress needs to know of a leg. Immutable.
+    ///
+    /// * index: leg number
+    /// * written by: control plane
+    /// * read by: ingress, `sft maps`
+    /// * full: a join is refused
     pub const LEGS: &str = "LEGS";
+
+    /// What changes about a leg, one word each.
+    ///
+    /// * index: leg number
+    /// * written by: control plane; ingress counts `learning` down
+    /// * read by: ingress, egress, `sft maps`
+    /// * full: a join is refused
     pub const LEG_CONTROL: &str = "LEG_CONTROL";
+
+    /// Session keys of SRTP, expanded for the programs. Immutable. `sft maps` shows no key material.
+    ///
+    /// * index: key number
+    /// * written by: control plane
+    /// * read by: ingress, egress, `sft maps`
+    /// * full: a join is refused
     pub const KEYS: &str = "KEYS";
+
+    /// Which source a stream is: SSRCs count per leg. The value is the source number.
+    ///
+    /// * written by: control plane
+    /// * read by: ingress, `sft maps`
+    /// * full: a join is refused
     pub const SOURCE_IDS: &str = "SOURCE_IDS";
+
+    /// What does not change about a source. Immutable.
+    ///
+    /// * index: source number
+    /// * written by: control plane
+    /// * read by: ingress, `sft maps`
+    /// * full: a join is refused
     pub const SOURCES: &str = "SOURCES";
+
+    /// What changes about a source, one word each: above all, who receives it.
+    ///
+    /// * index: source number
+    /// * written by: control plane
+    /// * read by: ingress, `sft maps`
+    /// * full: a join is refused
     pub const SOURCE_CONTROL: &str = "SOURCE_CONTROL";
+
+    /// Packet index, replay window and silence gate of a source, under the record's lock.
+    ///
+    /// * index: source number
+    /// * written by: control plane before the first use, then ingress
+    /// * read by: ingress; control plane when the source goes or changes lanes
+    /// * full: a join is refused
     pub const SOURCE_STATE: &str = "SOURCE_STATE";
+
+    /// What ingress publishes about a source.
+    ///
+    /// * index: source number
+    /// * written by: ingress; control plane before the first use
+    /// * read by: control plane, `sft maps`
+    /// * full: a join is refused
     pub const SOURCE_STATS: &str = "SOURCE_STATS";
+
+    /// Who holds the audio slots of a conference.
+    ///
+    /// * index: conference number
+    /// * written by: ingress and control plane, by compare-and-exchange
+    /// * read by: ingress, control plane, `sft maps`
+    /// * full: a conference is refused
     pub const SPEAKERS: &str = "SPEAKERS";
+
+    /// The receivers of all lists. A list is a stretch of entries that [`SourceControl::list`] names. Immutable.
+    ///
+    /// * index: entry number
+    /// * written by: control plane
+    /// * read by: egress, `sft maps`
+    /// * full: a join is refused
     pub const ENTRIES: &str = "ENTRIES";
+
+    /// Device maps: at n, one of n identical entries, so that one broadcast makes n copies. The last one also
+    /// leads to the next stage.
+    ///
+    /// * index: number of copies
+    /// * written by: control plane, once
+    /// * read by: ingress
+    /// * full: cannot be
     pub const REPLICATORS: &str = "REPLICATORS";
+
+    /// How a copy leaves the machine. Immutable.
+    ///
+    /// * index: path number
+    /// * written by: control plane
+    /// * read by: egress, `sft maps`
+    /// * full: a join is refused
     pub const PATHS: &str = "PATHS";
+
+    /// Run, index and timestamp of every output slot, under the record's lock.
+    ///
+    /// * index: slot number
+    /// * written by: control plane before the first use, then egress
+    /// * read by: egress; control plane for its status and when a conference changes lanes; `sft maps`
+    /// * full: a join is refused
     pub const SLOTS: &str = "SLOTS";
+
+    /// When the packets of a leg came, for transport-wide feedback.
+    ///
+    /// * index: leg number
+    /// * written by: ingress
+    /// * read by: control plane
+    /// * full: a join is refused
     pub const ARRIVALS: &str = "ARRIVALS";
+
+    /// The packets of a CPU whose copies are on their way.
+    ///
+    /// * index: 0
+    /// * written by: ingress, egress
+    /// * read by: egress
+    /// * full: cannot be: the ring goes round
     pub const FLIGHT: &str = "FLIGHT";
+
+    /// Packets and copies that ended without being sent, by reason.
+    ///
+    /// * index: [`DropReason`] as a number
+    /// * written by: all programs
+    /// * read by: control plane, `sft maps`
+    /// * full: cannot be
     pub const DROPS: &str = "DROPS";
+
+    /// Packets and copies.
+    ///
+    /// * index: [`Counter`] as a number
+    /// * written by: all programs
+    /// * read by: control plane, `sft maps`
+    /// * full: cannot be
     pub const COUNTERS: &str = "COUNTERS";
+
+    /// Which ring of prepared key stream a slot has, and how far the slot is.
+    ///
+    /// * index: slot number
+    /// * written by: control plane (`ring`), egress (`position`)
+    /// * read by: egress, control plane, `sft maps`
+    /// * full: a join is refused
     pub const SLOT_RINGS: &str = "SLOT_RINGS";
+
+    /// Which ring of prepared key stream a source has, and how far the source is.
+    ///
+    /// * index: source number
+    /// * written by: control plane (`ring`), ingress (`position`)
+    /// * read by: ingress, control plane, `sft maps`
+    /// * full: a join is refused
     pub const SOURCE_RINGS: &str = "SOURCE_RINGS";
+
+    /// Prepared key stream of packets with short payloads, most audio. Never shown.
+    ///
+    /// * index: entry number
+    /// * written by: control plane
+    /// * read by: ingress, egress
+    /// * full: key stream is computed by the programs
     pub const KEYSTREAM_SHORT: &str = "KEYSTREAM_SHORT";
+
+    /// Prepared key stream of packets with long payloads, most video. Never shown.
+    ///
+    /// * index: entry number
+    /// * written by: control plane
+    /// * read by: ingress, egress
+    /// * full: key stream is computed by the programs
     pub const KEYSTREAM_LONG: &str = "KEYSTREAM_LONG";
 }
 
-/// `LOCAL` (hash): our own media addresses; RTP to any other address is not ours and is passed on.
+/// Key of `LOCAL`: a media address of ours.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct LocalKey {
+    /// Address, network order; IPv4 as `::ffff:a.b.c.d`.
     pub address: [u8; 16],
-    /// Network order.
+    /// UDP port, network order.
     pub port: [u8; 2],
+    /// Always 0.
     pub pad: [u8; 2],
 }
 
-/// `TUPLES` (hash) key: an address pair that ICE has validated for one leg. Value: leg number (`u32`).
+/// Key of `TUPLES`: an address pair that ICE has validated for one leg.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TupleKey {
+    /// Our address, network order; IPv4 as `::ffff:a.b.c.d`.
     pub local: [u8; 16],
+    /// The client's address, likewise.
     pub remote: [u8; 16],
-    /// Network order.
+    /// Our UDP port, network order.
     pub local_port: [u8; 2],
-    /// Network order.
+    /// The client's UDP port, network order.
     pub remote_port: [u8; 2],
 }
 
-/// `LEGS` (array, by leg number): what ingress needs of a leg. Immutable.
+/// Value of `LEGS`: what ingress needs to know of a leg. Immutable.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LegRecord {
@@ -89,7 +264,7 @@ pub struct LegRecord {
     pub conference: u32,
 }
 
-/// `LEG_CONTROL` (mmap-ed array, by leg number).
+/// Value of `LEG_CONTROL`: what changes about a leg. Each word is stored on its own.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LegControl {
@@ -111,8 +286,11 @@ pub const LEG_PASS: u64 = 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u32)]
 pub enum Profile {
+    /// AES-GCM with a 128-bit key, tag of 16 bytes.
     AeadAes128Gcm = 0,
+    /// AES-GCM with a 256-bit key, tag of 16 bytes.
     AeadAes256Gcm = 1,
+    /// AES counter mode with HMAC-SHA1, tag of 10 bytes.
     Aes128CmHmacSha1_80 = 2,
 }
 
@@ -148,8 +326,8 @@ impl Profile {
     }
 }
 
-/// `KEYS` (array, by key number): one direction's SRTP session key, expanded for the programs.
-/// Immutable. Never shown by the CLI.
+/// Value of `KEYS`: one direction's SRTP session key, expanded for the programs. Immutable. Never shown
+/// by the CLI.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct KeyRecord {
@@ -161,21 +339,25 @@ pub struct KeyRecord {
     pub epoch: u64,
     /// [`Profile`] as a number.
     pub profile: u32,
+    /// Always 0.
     pub pad: u32,
     /// AES round keys, 44 or 60 words, as little-endian words of their bytes.
     pub round_keys: [u32; 60],
     /// GHASH table: 8 nibble positions of a 32-bit quarter, 16 values each, as (high, low) halves.
     pub ghash: [[u64; 2]; 128],
-    /// SHA-1 state after the HMAC key's inner and outer pad.
+    /// SHA-1 state after the HMAC key's inner pad.
     pub hmac_inner: [u32; 5],
+    /// SHA-1 state after the HMAC key's outer pad.
     pub hmac_outer: [u32; 5],
 }
 
-/// `SOURCE_IDS` (hash) key: an SSRC of a leg. Value: source number (`u32`).
+/// Key of `SOURCE_IDS`: an SSRC of a leg.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SourceKey {
+    /// Number of the sending leg.
     pub leg: u32,
+    /// SSRC, host order.
     pub ssrc: u32,
 }
 
@@ -183,7 +365,9 @@ pub struct SourceKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u32)]
 pub enum Kind {
+    /// Opus.
     Audio = 0,
+    /// Any video codec.
     Video = 1,
 }
 
@@ -216,12 +400,13 @@ impl Kind {
     }
 }
 
-/// `SOURCES` (array, by source number): what does not change about a source. Immutable.
+/// Value of `SOURCES`: what does not change about a source. Immutable.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SourceRecord {
-    /// Repeats the key, so that a recycled number is noticed.
+    /// Sending leg; repeats [`SourceKey`], so that a recycled number is noticed.
     pub leg: u32,
+    /// SSRC; repeats [`SourceKey`], too.
     pub ssrc: u32,
     /// CSRC that names this source to receivers (sft-protocol.md 10.6).
     pub csrc: u32,
@@ -229,20 +414,22 @@ pub struct SourceRecord {
     pub kind: u32,
     /// Index into `SPEAKERS`; audio only.
     pub conference: u32,
+    /// Always 0.
     pub pad: u32,
 }
 
-/// `SOURCE_CONTROL` (mmap-ed array, by source number).
+/// Value of `SOURCE_CONTROL`: what changes about a source. Each word is stored on its own.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SourceControl {
-    /// The receivers: [`crate::list::List::to_word`]; 0 = nobody.
+    /// The receivers in `ENTRIES`: `first entry << 32 | own place + 1 << 16 | number of entries`
+    /// ([`crate::list::List::to_word`]); 0 = nobody.
     pub list: u64,
     /// Audio: `run << 32 | 1` for the key generator, who holds slot 0 whatever its level; else 0.
     pub reserved_slot: u64,
 }
 
-/// `ENTRIES` (array): one receiver of one list. Immutable. All sources of a conference can share a list.
+/// Value of `ENTRIES`: one receiver of one list. Immutable. All audio sources of a conference share a list.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ListEntry {
@@ -260,36 +447,40 @@ pub struct ListEntry {
 /// The slot may only switch to this run at the start of a key frame, if the source marks them.
 pub const ENTRY_FROM_KEYFRAME: u32 = 1;
 
-/// `SPEAKERS` (mmap-ed array, by conference number): who holds the audio slots.
-/// Cell i (1..[`AUDIO_SLOTS`]) is `run << 32 | source number + 1`; low half 0 = free. A run number
-/// grows with every change of its cell and is never reused. Changed by compare-and-exchange only.
+/// Value of `SPEAKERS`: who holds the audio slots of a conference. Changed by compare-and-exchange only.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SpeakerCells {
+    /// Cell i (1..[`AUDIO_SLOTS`]) is `run << 32 | source number + 1`; low half 0 = free. A run number
+    /// grows with every change of its cell and is never reused. The other cells are 0.
     pub cells: [u64; 8],
 }
 
-/// `PATHS` (array, by path number): how a copy leaves the machine. Immutable.
+/// Value of `PATHS`: how a copy leaves the machine. Immutable.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PathRecord {
+    /// Our address, network order; IPv4 as `::ffff:a.b.c.d`.
     pub local: [u8; 16],
+    /// The client's address, likewise.
     pub remote: [u8; 16],
-    /// Network order.
+    /// Our UDP port, network order.
     pub local_port: [u8; 2],
-    /// Network order.
+    /// The client's UDP port, network order.
     pub remote_port: [u8; 2],
+    /// MAC address of the interface.
     pub source_mac: [u8; 6],
+    /// MAC address of the client or of the gateway to it.
     pub destination_mac: [u8; 6],
-    /// 4 or 6.
+    /// IP version, 4 or 6.
     pub family: u32,
-    /// A copy that is leaving by another interface ends as stale.
+    /// Index of the interface. A copy that is leaving by another one ends as `stale_reference`.
     pub interface: u32,
     /// Largest IP packet in bytes.
     pub mtu: u32,
 }
 
-/// `CONFIG` (mmap-ed array of one).
+/// Value of `CONFIG`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Config {
@@ -299,17 +490,18 @@ pub struct Config {
     pub one: u64,
     /// Media port, network order in the low 16 bits.
     pub media_port: u32,
-    /// Layout of the maps; a CLI refuses pins with another number.
+    /// Layout of the maps ([`LAYOUT`]); a CLI refuses pins with another number.
     pub layout: u32,
     /// Process id of the control plane, for the CLI.
     pub pid: u32,
+    /// Always 0.
     pub pad: u32,
 }
 
 /// Number of this map layout, in [`Config::layout`].
 pub const LAYOUT: u32 = 2;
 
-/// `COUNTERS` (per-CPU array): index of each counter.
+/// Indices of `COUNTERS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Counter {
@@ -317,11 +509,13 @@ pub enum Counter {
     RtpReceived = 0,
     /// Of those, passed up to the control plane.
     RtpPassed,
-    /// Copies sent, by kind.
+    /// Audio copies sent.
     AudioCopies,
+    /// Video copies sent.
     VideoCopies,
-    /// UDP payload bytes of the copies.
+    /// UDP payload bytes of the audio copies.
     AudioBytes,
+    /// UDP payload bytes of the video copies.
     VideoBytes,
     /// STUN, DTLS and RTCP passed up.
     ControlPassed,
@@ -341,11 +535,12 @@ impl Counter {
 /// Size of `DROPS`.
 pub const DROPS: usize = DropReason::COUNT;
 
-/// `ARRIVALS` (mmap-ed array, by leg number): when packet with transport-wide sequence number n came,
-/// at `n % ARRIVALS`: `n << 48 | CLOCK_MONOTONIC in us, low 48 bits`; 0 = nothing yet.
+/// Value of `ARRIVALS`: when the last packets of a leg came.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ArrivalRing {
+    /// Packet with transport-wide sequence number n, at `n % ARRIVALS`:
+    /// `n << 48 | CLOCK_MONOTONIC in us, low 48 bits`; 0 = nothing yet.
     pub cells: [u64; ARRIVALS],
 }
 
@@ -354,6 +549,7 @@ pub struct ArrivalRing {
 #[derive(Clone, Copy, Debug, Default)]
 #[allow(non_camel_case_types)]
 pub struct bpf_spin_lock {
+    /// The kernel's.
     pub val: u32,
 }
 

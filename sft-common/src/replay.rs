@@ -7,6 +7,7 @@ use crate::drops::DropReason;
 
 /// Indices the window remembers: the highest one and the [`WINDOW`] - 1 before it.
 pub const WINDOW: u64 = 1024;
+/// Words of the window.
 const WORDS: usize = WINDOW as usize / 64;
 
 const _: () = assert!(WORDS.is_power_of_two());

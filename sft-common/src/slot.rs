@@ -31,8 +31,11 @@ pub struct SlotState {
     pub packets: u64,
     /// UDP payload bytes of the packets they were made from.
     pub bytes: u64,
+    /// Copies dropped: `superseded`.
     pub superseded: u64,
+    /// Copies dropped: `awaiting_keyframe`.
     pub awaiting_keyframe: u64,
+    /// Copies dropped: `before_base`.
     pub before_base: u64,
     /// SSRC of the slot.
     pub ssrc: u32,
@@ -172,11 +175,14 @@ impl SlotState {
     }
 }
 
-/// `SLOTS` (array, by slot number).
+/// Value of `SLOTS`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LockedSlot {
+    /// Held by whoever reads or changes the state.
     pub lock: bpf_spin_lock,
+    /// Always 0.
     pub pad: u32,
+    /// What the lock guards.
     pub state: SlotState,
 }

@@ -22,28 +22,37 @@ pub const SKIPS: usize = 16;
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SourceState {
+    /// Which of the last indices were seen.
     window: ReplayWindow,
     /// Indices of the last skipped packets, ascending; skip n is at `n % SKIPS`.
     skips: [u64; SKIPS],
     /// Packets skipped so far.
     skipped: u64,
+    /// Index of the first packet.
     first_index: u64,
+    /// Highest index let in.
     highest_index: u64,
+    /// Authenticated packets, each index once.
     packets: u64,
+    /// UDP payload bytes of those.
     bytes: u64,
+    /// Key frames seen to start.
     keyframes: u64,
+    /// Packets whose tag did not verify.
     auth_failures: u64,
+    /// Packets whose index had been seen.
     replays: u64,
-    /// RFC 3550 appendix A.8, in ticks times 16.
+    /// Interarrival jitter of RFC 3550 appendix A.8, in ticks times 16.
     jitter: u64,
-    /// Of the last packet that was not padding only, CLOCK_MONOTONIC in ns.
+    /// Arrival of the last packet that was not padding only, CLOCK_MONOTONIC in ns.
     last_arrival_ns: u64,
-    /// Smoothed audio level.
+    /// Smoothed audio level, 0 (loud) to 127, in -dBov.
     level: u64,
     /// Index of the packet that opened the gate last.
     gate_base: u64,
     /// Index of the silent packet that closed the gate last.
     gate_end: u64,
+    /// Number of the stretch of speech, from 1 on.
     gate_run: u32,
     /// 1 while the source speaks.
     gate_open: u32,
@@ -53,7 +62,7 @@ pub struct SourceState {
     started: u32,
 }
 
-/// What a lane publishes about a source. Copied field by field while it changes: each is right, not
+/// Value of `SOURCE_STATS`: what a lane publishes about a source. Copied field by field while it changes: each is right, not
 /// all of the same instant.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,18 +71,21 @@ pub struct SourceStats {
     pub packets: u64,
     /// UDP payload bytes of those.
     pub bytes: u64,
-    /// 48-bit packet index (RFC 3711 section 3.3.1).
+    /// Index of the first packet, 48 bits (RFC 3711 section 3.3.1).
     pub first_index: u64,
+    /// Highest index let in.
     pub highest_index: u64,
-    /// RFC 3550 appendix A.8: ticks of the RTP clock, times 16.
+    /// Interarrival jitter of RFC 3550 appendix A.8: ticks of the RTP clock, times 16.
     pub jitter: u64,
-    /// Of the last packet that was not padding only, CLOCK_MONOTONIC in ns; 0 = never.
+    /// Arrival of the last packet that was not padding only, CLOCK_MONOTONIC in ns; 0 = never.
     pub last_arrival_ns: u64,
     /// Smoothed audio level, 0 (loud) to 127, in -dBov.
     pub level: u64,
     /// Key frames seen to start.
     pub keyframes: u64,
+    /// Packets whose tag did not verify.
     pub auth_failures: u64,
+    /// Packets whose index had been seen.
     pub replays: u64,
 }
 
@@ -296,11 +308,14 @@ impl SourceState {
     }
 }
 
-/// `SOURCE_STATE` (array, by source number).
+/// Value of `SOURCE_STATE`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LockedSource {
+    /// Held by whoever reads or changes the state.
     pub lock: bpf_spin_lock,
+    /// Always 0.
     pub pad: u32,
+    /// What the lock guards.
     pub state: SourceState,
 }

@@ -1,14 +1,6 @@
-//! The forwarding maps. What is in them: `sft_common::maps`; sizes here are those of tests, the control
-//! plane sets its own when it loads the programs.
-//!
-//! | map | written by | full means |
-//! | --- | --- | --- |
-//! | `CONFIG`, `LOCAL`, `TUPLES`, `LEGS`, `LEG_CONTROL`, `KEYS`, `SOURCE_IDS`, `SOURCES`, `SOURCE_CONTROL`, `ENTRIES`, `REPLICATORS`, `PATHS` | control plane (`LEG_CONTROL::learning` counted down here) | a join is refused |
-//! | `SPEAKERS` | both, by compare-and-exchange | a conference is refused |
-//! | `SOURCE_STATE`, `SLOTS` | these programs; the control plane before the first use | a join is refused |
-//! | `SOURCE_RINGS`, `SLOT_RINGS` | both: the control plane refers to rings, these programs say how far they are | cannot be |
-//! | `KEYSTREAM_SHORT`, `KEYSTREAM_LONG` | control plane | key stream is computed here |
-//! | `SOURCE_STATS`, `ARRIVALS`, `FLIGHT`, `DROPS`, `COUNTERS`, `SCRATCH` | these programs | cannot be |
+//! The forwarding maps. What is in them, who writes and reads them and what it means when one is full:
+//! `sft_common::maps`, and docs/forwarding-maps.md, which is made from it and from the declarations here. Sizes here
+//! are those of tests, the control plane sets its own when it loads the programs.
 
 use aya_ebpf::{
     btf_maps::{Array, ArrayOfMaps, DevMap, HashMap, PerCpuArray},

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     build::{build_ebpf_if_possible, ebpf_cargo, with_object},
-    linker, packages,
+    docs, linker, packages,
     process::{Failure, Result, cargo, is_root, output, progress, root, run},
     toolchain,
 };
@@ -22,6 +22,8 @@ pub(crate) fn lint() -> Result<()> {
     run(cargo().args(["fmt", "--check", "--manifest-path"]).arg(root().join("sft-ebpf/Cargo.toml")))?;
     progress("links in the documentation");
     check_links()?;
+    progress("pages made from the sources");
+    docs::check()?;
     let object = build_ebpf_if_possible()?;
     progress("clippy: workspace");
     let mut clippy = cargo();

@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, reason = "results go to standard output, progress to standard error")]
 
 mod build;
+mod docs;
 mod e2e;
 mod linker;
 mod lint;
@@ -26,7 +27,9 @@ usage: cargo xtask <command>
   build-ebpf      the BPF object alone
   run [ARGS]      build, then `sft serve ARGS`
   test [FILTER]   every test whose name contains FILTER: unit, property, kernel, end to end
+  program-sizes   records the sizes of the BPF programs anew: sft-ebpf/program-sizes.txt
   lint            formatting, clippy on both halves, documentation
+  docs            the pages that are made from the sources: docs/forwarding-maps.md
   load ARGS       the load client (`cargo xtask load --help`)
   bench ARGS      measurements (`cargo xtask bench --help`)
   doctor          what this machine has and lacks";
@@ -51,7 +54,9 @@ fn dispatch(name: &str, arguments: &[String]) -> Result<bool> {
         "build-ebpf" => build::build_ebpf().map(|_| true),
         "run" => build::serve(arguments).map(|()| true),
         "test" => test::test(arguments.first().map(String::as_str)),
+        "program-sizes" => test::record_program_sizes().map(|()| true),
         "lint" => lint::lint().map(|()| true),
+        "docs" => docs::write().map(|()| true),
         "load" => release("sft-load", arguments),
         "bench" => release("sft-bench", arguments),
         "doctor" => build::doctor().map(|()| true),

@@ -1,6 +1,7 @@
 //! `cargo xtask test [filter]`: every test there is, and one line with the sum.
 
 use std::{
+    fs,
     io::{BufRead, BufReader},
     path::Path,
     process::Stdio,
@@ -8,7 +9,7 @@ use std::{
 
 use crate::{
     build, e2e, packages,
-    process::{Failure, Result, cargo, is_root, progress},
+    process::{Failure, Result, cargo, is_root, progress, root, run},
     report::{self, Report},
 };
 
@@ -40,6 +41,24 @@ pub(crate) fn test(filter: Option<&str>) -> Result<bool> {
     }
     println!("{}", report::total(&reports));
     Ok(!reports.iter().any(Report::has_failures))
+}
+
+/// Writes sft-ebpf/program-sizes.txt as the running kernel counts. The kernel test that compares the sizes does it.
+pub(crate) fn record_program_sizes() -> Result<()> {
+    if !is_root() {
+        return Err(Failure::new("program-sizes loads the programs into the kernel: it needs root"));
+    }
+    let object = build::build_ebpf()?;
+    let (written, record) =
+        (root().join("target/program-sizes.txt"), root().join("sft-ebpf/program-sizes.txt"));
+    let mut cargo = cargo();
+    cargo.args(["test", "--package", "sft-control", "--test", "xdp", "--", "--ignored", "--exact"]);
+    cargo.arg("program_sizes::the_programs_keep_their_sizes").env("SFT_WRITE_PROGRAM_SIZES", &written);
+    run(build::with_object(&mut cargo, Some(&object)))?;
+    // Moved, so that a run without the test is noticed.
+    fs::rename(&written, &record).map_err(Failure::io(written.display()))?;
+    progress(record.display());
+    Ok(())
 }
 
 /// Unit, property and integration tests. Those that need the kernel are marked `#[ignore]`, so that plain

@@ -18,6 +18,7 @@ mod lanes_agree;
 mod load;
 mod opens_every_length;
 mod passes;
+mod program_sizes;
 mod refuses_forgeries;
 mod replay;
 mod seals_every_length;

@@ -1,6 +1,6 @@
 //! The programs in the kernel, and their maps.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use aya::{
     Ebpf, EbpfLoader, Pod, VerifierLogLevel,
@@ -64,6 +64,17 @@ pub(crate) struct Outcome {
     pub(crate) frame: Vec<u8>,
 }
 
+/// What the kernel says of a program that it has taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ProgramSize {
+    /// Instructions that the verifier walked.
+    pub(crate) verified: u32,
+    /// Bytes of instructions after the verifier's changes.
+    pub(crate) translated: u32,
+    /// Bytes of machine code.
+    pub(crate) jitted: u32,
+}
+
 /// The programs, loaded.
 pub(crate) struct Kernel {
     object: Ebpf,
@@ -88,13 +99,18 @@ impl Kernel {
         Kernel { object }
     }
 
-    /// Name, instructions that the verifier walked, bytes of machine code.
-    pub(crate) fn programs(&self) -> Vec<(String, u32, u32)> {
-        let figures = self.object.programs().map(|(name, program)| {
+    /// All programs by name.
+    pub(crate) fn programs(&self) -> BTreeMap<String, ProgramSize> {
+        let sizes = self.object.programs().map(|(name, program)| {
             let info = program.info().unwrap();
-            (name.to_owned(), info.verified_instruction_count().unwrap(), info.size_jitted())
+            let size = ProgramSize {
+                verified: info.verified_instruction_count().unwrap(),
+                translated: info.size_translated().unwrap(),
+                jitted: info.size_jitted(),
+            };
+            (name.to_owned(), size)
         });
-        figures.collect()
+        sizes.collect()
     }
 
     fn xdp(&mut self, name: &str) -> &mut Xdp {
