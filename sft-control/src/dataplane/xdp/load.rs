@@ -270,11 +270,27 @@ fn causes(error: &dyn std::error::Error) -> String {
 }
 
 fn load_programs(programs: &mut Ebpf) -> Result<(), LoadError> {
-    let refused = |error: ProgramError| LoadError::Refused(causes(&error));
     for name in ["sft_ingress", "sft_egress", "sft_onward", "sft_stage"] {
-        xdp(programs, name)?.load().map_err(refused)?;
+        let program = xdp(programs, name)?;
+        insist(|| program.load())?;
     }
-    tracepoint(programs)?.load().map_err(refused)
+    let program = tracepoint(programs)?;
+    insist(|| program.load())
+}
+
+/// The verifier gives up when the thread has a signal to handle.
+fn insist(mut load: impl FnMut() -> Result<(), ProgramError>) -> Result<(), LoadError> {
+    const ATTEMPTS: usize = 5;
+    let mut result = load();
+    for _ in 1..ATTEMPTS {
+        match &result {
+            Err(ProgramError::LoadError { io_error, .. }) if io_error.kind() == io::ErrorKind::WouldBlock => {
+                result = load();
+            }
+            _ => break,
+        }
+    }
+    result.map_err(|error| LoadError::Refused(causes(&error)))
 }
 
 fn xdp<'a>(programs: &'a mut Ebpf, name: &str) -> Result<&'a mut Xdp, LoadError> {

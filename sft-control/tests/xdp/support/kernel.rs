@@ -89,12 +89,13 @@ impl Kernel {
         loader.verifier_log_level(VerifierLogLevel::STATS);
         let mut object = loader.load(&object()).unwrap();
         for (name, program) in object.programs_mut() {
-            let loaded = match program {
+            let mut load = || match &mut *program {
                 Program::Xdp(program) => program.load(),
                 Program::RawTracePoint(program) => program.load(),
                 other => panic!("{name} is of an unexpected type: {other:?}"),
             };
-            loaded.unwrap_or_else(|error| panic!("{name}: {error}"));
+            // The verifier gives up when the thread has a signal to handle.
+            load().or_else(|_| load()).unwrap_or_else(|error| panic!("{name}: {error}"));
         }
         Kernel { object }
     }
