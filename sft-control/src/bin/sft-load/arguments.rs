@@ -1,12 +1,13 @@
 //! The command line.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use clap::{Parser, ValueEnum};
 
 use crate::{
     dtls::{self, COUNTER_MODE, GCM_128, GCM_256},
     http::Endpoint,
+    plan::Plan,
 };
 
 /// Most video slots that the protocol has (sft-protocol.md 3.5).
@@ -33,6 +34,15 @@ pub(crate) struct Arguments {
     /// Legs that talk; the others send silence, which must not arrive anywhere. The first leg is one of them
     #[arg(long, value_name = "K", alias = "talkers", default_value_t = 5)]
     pub(crate) talking: u16,
+    /// Legs that do not talk send nothing instead of silence: with --talking 0 all legs just join and stay
+    #[arg(long, conflicts_with = "video")]
+    pub(crate) idle: bool,
+    /// Time between two audio packets of a leg
+    #[arg(long, value_name = "MS", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=400))]
+    pub(crate) interval: u16,
+    /// Legs that may be joining at the same time
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) joining: u16,
     /// Length of the measuring window
     #[arg(long, value_name = "S", default_value_t = 10)]
     pub(crate) seconds: u64,
@@ -57,6 +67,18 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
+    /// What the legs of each conference do.
+    pub(crate) fn plan(&self) -> Plan {
+        Plan {
+            legs: self.legs,
+            talking: self.talking.min(self.legs),
+            silence: !self.idle,
+            interval: Duration::from_millis(self.interval.into()),
+            video: self.video,
+            watched: self.watched() as u16,
+        }
+    }
+
     /// Videos that each leg watches.
     pub(crate) fn watched(&self) -> usize {
         let others = usize::from(self.legs) - 1;
@@ -140,5 +162,13 @@ mod tests {
         {
             assert!(parse(wrong).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn idle_legs_send_nothing() {
+        let plan = parse(&["--legs", "1000", "--talking", "0", "--idle"]).unwrap().plan();
+        assert!((0..1000).all(|leg| !plan.sends_audio(leg)));
+        let plan = parse(&["--legs", "3", "--talking", "1"]).unwrap().plan();
+        assert!((0..3).all(|leg| plan.sends_audio(leg)));
     }
 }

@@ -1,6 +1,8 @@
 //! Who sends what in a conference, who watches whom, and which copies must therefore arrive: the rules of
 //! sft-protocol.md 10.4 and 10.5 for legs that keep talking and keep sending both layers.
 
+use std::time::Duration;
+
 use crate::marker::Stream;
 
 /// Audio slots besides the key generator's.
@@ -12,6 +14,10 @@ pub(crate) struct Plan {
     pub(crate) legs: u16,
     /// The first so many legs talk.
     pub(crate) talking: u16,
+    /// The others send silence; else nothing.
+    pub(crate) silence: bool,
+    /// Between two audio packets of a leg.
+    pub(crate) interval: Duration,
     pub(crate) video: bool,
     /// Videos that each leg watches; less than `legs`.
     pub(crate) watched: u16,
@@ -52,12 +58,17 @@ impl Plan {
         leg < self.talking
     }
 
+    pub(crate) fn sends_audio(&self, leg: u16) -> bool {
+        self.silence || self.is_talking(leg)
+    }
+
     /// What `receiver` must get in the measuring window of a stream of `sender`.
     pub(crate) fn expectation(&self, receiver: u16, sender: u16, stream: Stream) -> Expectation {
         if receiver == sender {
             return Expectation::None;
         }
         match stream {
+            Stream::Audio if !self.sends_audio(sender) => Expectation::None,
             // The key generator is forwarded even in silence.
             Stream::Audio if sender == 0 => Expectation::All,
             Stream::Audio if !self.is_talking(sender) => Expectation::None,
@@ -107,7 +118,14 @@ mod tests {
 
     use super::*;
 
-    const PLAN: Plan = Plan { legs: 8, talking: 5, video: true, watched: 3 };
+    const PLAN: Plan = Plan {
+        legs: 8,
+        talking: 5,
+        silence: true,
+        interval: Duration::from_millis(20),
+        video: true,
+        watched: 3,
+    };
 
     #[test]
     fn up_to_five_talkers_are_all_heard() {
@@ -145,6 +163,12 @@ mod tests {
     }
 
     #[test]
+    fn of_who_sends_nothing_nothing_is_expected() {
+        let plan = Plan { talking: 0, silence: false, ..PLAN };
+        assert_eq!(plan.expectation(3, 0, Stream::Audio), Expectation::None);
+    }
+
+    #[test]
     fn watched_layers_are_expected_and_others_are_not() {
         for Selected { sender, high } in PLAN.selection(6, Round::Final) {
             let (yes, no) = if high { (Stream::High, Stream::Low) } else { (Stream::Low, Stream::High) };
@@ -158,7 +182,7 @@ mod tests {
         #[test]
         fn a_selection_has_distinct_others(legs in 2u16..60, watched in 1u16..33, receiver in 0u16..60) {
             let (receiver, watched) = (receiver % legs, watched.min(legs - 1));
-            let plan = Plan { legs, talking: 0, video: true, watched };
+            let plan = Plan { legs, talking: 0, watched, ..PLAN };
             for round in [Round::First, Round::Final] {
                 let selection = plan.selection(receiver, round);
                 let senders: BTreeSet<u16> = selection.iter().map(|selected| selected.sender).collect();
@@ -171,7 +195,7 @@ mod tests {
         #[test]
         fn every_slot_changes_hands_between_the_rounds(legs in 2u16..60, receiver in 0u16..60) {
             let (receiver, watched) = (receiver % legs, (legs - 1).min(9));
-            let plan = Plan { legs, talking: 0, video: true, watched };
+            let plan = Plan { legs, talking: 0, watched, ..PLAN };
             let (first, last) = (plan.selection(receiver, Round::First), plan.selection(receiver, Round::Final));
             for (before, after) in first.iter().zip(&last) {
                 prop_assert_ne!(before, after);

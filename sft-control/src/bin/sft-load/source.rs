@@ -10,12 +10,10 @@ use crate::{
     marker::{self, LegId, Marker, Stream},
 };
 
-/// Time between two audio packets.
-pub(crate) const AUDIO_INTERVAL: Duration = Duration::from_millis(20);
 /// Time between two pictures.
 pub(crate) const VIDEO_INTERVAL: Duration = Duration::from_millis(40);
-/// Timestamp steps over these intervals, at 48 and 90 kHz.
-const AUDIO_STEP: u32 = 960;
+/// Timestamp steps, at 48 and 90 kHz.
+const AUDIO_STEP_PER_MS: u32 = 48;
 const VIDEO_STEP: u32 = 3600;
 
 /// Speech at 32 kbit/s with the frame encryption of the clients around it.
@@ -107,12 +105,12 @@ impl Source {
         self.key_frame_due = true;
     }
 
-    /// The next packet of speech or silence.
-    pub(crate) fn audio(&mut self, talking: bool, moment: Moment) -> Packet {
+    /// The next packet of speech or silence; the one after it follows after `interval`.
+    pub(crate) fn audio(&mut self, talking: bool, interval: Duration, moment: Moment) -> Packet {
         let level = if talking { LOUD } else { SILENT };
         let place = Place { first: true, last: true, key: false };
         let packet = self.packet(place, Extension::Level(level), vec![0; AUDIO_LENGTH], moment);
-        self.timestamp = self.timestamp.wrapping_add(AUDIO_STEP);
+        self.timestamp = self.timestamp.wrapping_add(AUDIO_STEP_PER_MS * interval.as_millis() as u32);
         packet
     }
 
@@ -190,6 +188,7 @@ mod tests {
     use super::*;
 
     const LEG: LegId = LegId { conference: 0, index: 2 };
+    const INTERVAL: Duration = Duration::from_millis(20);
     const MOMENT: Moment = Moment { measured: true, at: Duration::from_secs(1) };
 
     fn source(stream: Stream) -> Source {
@@ -242,8 +241,8 @@ mod tests {
     #[test]
     fn silence_is_marked_as_such() {
         let mut source = source(Stream::Audio);
-        assert_eq!(source.audio(true, MOMENT).extension, Extension::Level(0x94));
-        let packet = source.audio(false, MOMENT);
+        assert_eq!(source.audio(true, INTERVAL, MOMENT).extension, Extension::Level(0x94));
+        let packet = source.audio(false, INTERVAL, MOMENT);
         assert_eq!(packet.extension, Extension::Level(127));
         assert_eq!(read_marker(&packet.payload, false).unwrap().extension, 127);
     }

@@ -188,7 +188,14 @@ mod tests {
         source::{Moment, Source},
     };
 
-    const PLAN: Plan = Plan { legs: 3, talking: 2, video: false, watched: 0 };
+    const PLAN: Plan = Plan {
+        legs: 3,
+        talking: 2,
+        silence: true,
+        interval: Duration::from_millis(20),
+        video: false,
+        watched: 0,
+    };
 
     fn announced(leg: u16) -> Announced {
         Announced { audio: 100 + u32::from(leg), video: 200 + u32::from(leg) }
@@ -204,7 +211,7 @@ mod tests {
             let from = LegId { conference: 0, index: sender };
             let mut source = Source::new(1, from, Stream::Audio, &mut StdRng::seed_from_u64(1));
             for sequence in 0..*count {
-                let packet = source.audio(true, Moment { measured: true, at: Duration::ZERO });
+                let packet = source.audio(true, PLAN.interval, Moment { measured: true, at: Duration::ZERO });
                 let copy = Copy {
                     ssrc: 10 + u32::from(sender),
                     sequence: sequence as u64,

@@ -10,6 +10,7 @@ const ME: LegId = LegId { conference: 0, index: 1 };
 const OTHER: u16 = 2;
 const AUDIO: [u32; 5] = [10, 11, 12, 13, 14];
 const VIDEO: [u32; 2] = [20, 21];
+const INTERVAL: Duration = Duration::from_millis(20);
 const MOMENT: Moment = Moment { measured: true, at: Duration::ZERO };
 
 /// A checker of leg 1 of 4, and a server that behaves.
@@ -74,7 +75,7 @@ impl World {
 
     /// Copies of the next audio packets, in slot 3.
     fn audio(&mut self, count: usize) -> Vec<Sent> {
-        let packets: Vec<Packet> = (0..count).map(|_| self.audio.audio(true, MOMENT)).collect();
+        let packets: Vec<Packet> = (0..count).map(|_| self.audio.audio(true, INTERVAL, MOMENT)).collect();
         packets.iter().map(|packet| self.copy(packet, AUDIO[3])).collect()
     }
 

@@ -165,7 +165,7 @@ impl Leg {
     fn wake(&self) -> Instant {
         let deadline = self.leaving.unwrap_or(self.started + CONNECT);
         let deadline = Some(deadline).filter(|_| self.leaving.is_some() || !self.is_joined());
-        let media = Some(self.media.due()).filter(|_| self.is_joined());
+        let media = self.media.due().filter(|_| self.is_joined());
         let ping = Some(self.next_ping).filter(|_| self.channel.is_some());
         [deadline, media, ping].into_iter().flatten().fold(self.timeout, Instant::min)
     }
