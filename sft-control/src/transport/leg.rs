@@ -15,7 +15,7 @@ use sft_common::{
 use str0m::IceCreds;
 
 use super::{
-    Identity, MediaAddress, TransportEvent,
+    Identity, MAX_MESSAGE, MediaAddress, TransportEvent,
     connection::{Connection, Problem},
     early::Early,
     stun,
@@ -84,6 +84,7 @@ impl Transport {
             password: own.pass.clone(),
             fingerprint: identity.fingerprint(),
             candidates: media.iter().map(|address| address.advertised).collect(),
+            max_message: MAX_MESSAGE,
         };
         let transport = Transport {
             leg,
