@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     event::RequestId,
+    roster::Roster,
     table::{ConferenceId, ConferenceTable, Layer, LegId, SlotStart, Speakers},
 };
 use crate::{
@@ -25,10 +26,8 @@ pub(super) struct Conference {
     /// Somebody has been told to start, or the conference lived before this server did.
     pub(super) started: bool,
     pub(super) next_index: u32,
-    /// Of the last participant list, in ms since the epoch; never goes back.
-    pub(super) list_time: u64,
-    /// When that was, and when the table was last made: both pause between two in a row.
-    pub(super) listed: Option<Instant>,
+    pub(super) roster: Roster,
+    /// When the table was last made: it pauses between two in a row.
     pub(super) settled: Option<Instant>,
     /// What lanes were told to carry.
     pub(super) table: ConferenceTable,
@@ -55,6 +54,10 @@ pub(super) struct Member {
     pub(super) state: State,
     /// The last participant list named it.
     pub(super) listed: bool,
+    /// It has not been sent that list yet.
+    pub(super) owed: bool,
+    /// It has been sent a list.
+    pub(super) served: bool,
     /// Simulcast; a legacy client sends one stream (sft-protocol.md 3.8).
     pub(super) simulcast: bool,
     pub(super) offer: OfferSpec,
@@ -148,8 +151,7 @@ impl Conference {
             members: Vec::new(),
             started: false,
             next_index: 0,
-            list_time: 0,
-            listed: None,
+            roster: Roster::default(),
             settled: None,
             table: ConferenceTable { conference: id, receivers: Vec::new(), sources: Vec::new() },
             key_generator: None,

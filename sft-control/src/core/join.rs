@@ -259,6 +259,8 @@ impl Member {
             joined: step.now.unix,
             state: State::Offered,
             listed: false,
+            owed: false,
+            served: false,
             simulcast: false,
             offer: OfferSpec {
                 simulcast: false,
@@ -311,6 +313,7 @@ impl Member {
             local_video_ssrc: slot().ssrc,
         };
         (self.leg, self.joined, self.state) = (leg, step.now.unix, State::Offered);
+        (self.owed, self.served) = (false, false);
         self.index = conference.next_index;
         conference.next_index += 1;
         (self.low, self.high, self.audio_ssrc) = (None, None, None);

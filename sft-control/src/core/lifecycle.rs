@@ -23,7 +23,7 @@ impl Core {
         member.state = State::Established;
         tracing::info!(leg = leg.0, conference = conference.id.0, "leg established");
         let to = Address { session: &conference.group, user: &member.user, client: &member.client };
-        step.out.push(Output::Send { leg, message: econn::greeting(to) });
+        step.out.push(Output::Send { leg, message: econn::greeting(to).into() });
         let conference = conference.id;
         self.timers.set(Timer::Leg(leg), step.now.instant + SILENCE);
         self.settle(step, conference);
@@ -49,7 +49,7 @@ impl Core {
             State::Answered => "ICE, DTLS or SCTP took too long",
             State::Established => {
                 let to = Address { session: &conference.group, user: &member.user, client: &member.client };
-                step.out.push(Output::Send { leg, message: econn::hangup(to, false) });
+                step.out.push(Output::Send { leg, message: econn::hangup(to, false).into() });
                 "the client has fallen silent"
             }
         };

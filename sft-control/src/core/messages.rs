@@ -1,6 +1,6 @@
 //! Messages on the data channel (sft-protocol.md 9).
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use sft_common::drops::DropReason;
 
@@ -11,10 +11,10 @@ use super::{
     lifecycle::SILENCE,
     table::LegId,
 };
-use crate::econn::{self, Address, Body, Participant, Properties, StreamSelection};
-
-/// Longest message in bytes: a list of all members that the largest conference may have, twice over.
-const LONGEST: usize = 128 * 1024;
+use crate::{
+    econn::{self, Address, Body, Participant, Properties, StreamSelection},
+    transport::MAX_MESSAGE,
+};
 
 impl Core {
     /// A message that is none, or one too many, is counted and has no effect.
@@ -25,7 +25,7 @@ impl Core {
         if !member.is_established() {
             return;
         }
-        if !member.may_send(step, limit) || data.len() > LONGEST {
+        if !member.may_send(step, limit) || data.len() > MAX_MESSAGE {
             return step.out.push(Output::CountDrop(DropReason::BadMessage));
         }
         let message = match econn::decode(data) {
@@ -52,7 +52,7 @@ impl Core {
         let Some((conference, place)) = self.find(leg) else { return };
         let member = &conference.members[place];
         let to = Address { session: &conference.group, user: &member.user, client: &member.client };
-        step.out.push(Output::Send { leg, message: message(to) });
+        step.out.push(Output::Send { leg, message: message(to).into() });
     }
 
     /// Of another session it is not for this leg (sft-protocol.md 9.7).
@@ -93,8 +93,10 @@ impl Core {
             let known = before.get(&peer.leg).is_some_and(|entry| entry.granted);
             peer.leg != leg && !known && member.accepts(peer, |_| true)
         };
+        let announcement = member.announcement();
         for peer in conference.established().filter(is_new) {
-            step.out.extend(member.announcement().map(|message| Output::Send { leg: peer.leg, message }));
+            let message = announcement.clone();
+            step.out.extend(message.map(|message| Output::Send { leg: peer.leg, message }));
             if peer.accepts(member, |_| true) {
                 step.out.extend(peer.announcement().map(|message| Output::Send { leg, message }));
             }
@@ -129,9 +131,9 @@ impl Conference {
 
 impl Member {
     /// Its properties, once it has told them.
-    fn announcement(&self) -> Option<String> {
+    fn announcement(&self) -> Option<Arc<str>> {
         let told = !self.properties.is_empty();
-        told.then(|| econn::properties(&self.user, &self.client, &self.properties))
+        told.then(|| econn::properties(&self.user, &self.client, &self.properties).into())
     }
 
     /// Counts a message; `false` if it is one too many in this second.

@@ -77,7 +77,7 @@ pub struct Core {
     timers: Deadlines<Timer>,
     next_conference: u32,
     next_leg: u32,
-    /// Of the last participant list that was sent to anybody.
+    /// Of the last participant list that was written.
     list_number: u32,
     draining: bool,
     conferences_total: u64,
