@@ -65,7 +65,7 @@ impl Core {
             let reply = Reply::Refuse { status: 500, reason: "Internal error" };
             step.out.push(Output::Reply { id, reply });
         }
-        conference.forget(leg);
+        conference.forget(leg, member.seat);
         let (id, group) = (conference.id, conference.group.clone());
         let empty = conference.members.is_empty();
         self.by_leg.remove(&leg);

@@ -1,5 +1,7 @@
 //! From a table's subscriptions to the lists that packets are copied by: the same for both lanes.
 
+use std::{collections::HashMap, sync::Arc};
+
 use sft_common::maps::{ENTRY_FROM_KEYFRAME, ListEntry};
 
 use crate::core::table::{LegId, Media, Receiver, Source, Subscription};
@@ -14,17 +16,42 @@ pub struct Place<'a> {
     pub first_slot: u32,
 }
 
-/// The receivers of a source, in the order of its subscriptions. A subscription of a receiver that the lane
-/// does not have, or of a slot that the receiver does not have, is left out.
-pub fn entries<'a>(source: &Source, place: impl Fn(LegId) -> Option<Place<'a>>) -> Vec<ListEntry> {
-    let entry = |subscription: &Subscription| {
-        let place = place(subscription.receiver)?;
-        match source.media {
-            Media::Audio { .. } => audio_entry(place),
-            Media::Video { .. } => video_entry(place, subscription),
+/// The lists of one table. Audio sources that share their subscriptions share the list.
+pub struct Lists<'a> {
+    /// The table's receivers, as far as the lane has them.
+    places: HashMap<LegId, Place<'a>>,
+    audio: HashMap<*const [Subscription], Arc<[ListEntry]>>,
+}
+
+impl<'a> Lists<'a> {
+    pub fn new(places: impl Iterator<Item = Place<'a>>) -> Self {
+        Lists { places: places.map(|place| (place.receiver.leg, place)).collect(), audio: HashMap::new() }
+    }
+
+    /// The receivers of a source, in the order of its subscriptions. A subscription of a receiver that the
+    /// lane does not have, or of a slot that the receiver does not have, is left out. It is the list `before`
+    /// if that says the same.
+    pub fn of(&mut self, source: &Source, before: &Arc<[ListEntry]>) -> Arc<[ListEntry]> {
+        let shared = matches!(source.media, Media::Audio { .. }).then(|| Arc::as_ptr(&source.subscribers));
+        if let Some(known) = shared.and_then(|shared| self.audio.get(&shared)) {
+            return known.clone();
         }
-    };
-    source.subscribers.iter().filter_map(entry).collect()
+        let entries = self.entries(source);
+        let list = if **before == *entries { before.clone() } else { entries.into() };
+        self.audio.extend(shared.map(|shared| (shared, list.clone())));
+        list
+    }
+
+    fn entries(&self, source: &Source) -> Vec<ListEntry> {
+        let entry = |subscription: &Subscription| {
+            let place = *self.places.get(&subscription.receiver)?;
+            match source.media {
+                Media::Audio { .. } => audio_entry(place),
+                Media::Video { .. } => video_entry(place, subscription),
+            }
+        };
+        source.subscribers.iter().filter_map(entry).collect()
+    }
 }
 
 fn audio_entry(place: Place<'_>) -> Option<ListEntry> {

@@ -127,7 +127,6 @@ impl Call<'_> {
     fn source(&self, source: &Source) -> SourceStatus {
         let reading = self.sources.iter().find(|r| r.leg == source.leg && r.ssrc == source.ssrc);
         let stats = reading.map(|reading| reading.stats).unwrap_or_default();
-        let heard_by_others = source.subscribers.iter().filter(|s| s.receiver != source.leg);
         SourceStatus {
             kind: source.media.kind().name().into(),
             layer: match source.media {
@@ -135,7 +134,7 @@ impl Call<'_> {
                 Media::Video { layer } => Some(layer),
             },
             ssrc: source.ssrc,
-            receivers: heard_by_others.count(),
+            receivers: source.reaches().count(),
             packets: stats.packets,
             bytes: stats.bytes,
             level: matches!(source.media, Media::Audio { .. }).then_some(stats.level.min(127) as u8),

@@ -261,7 +261,9 @@ fn refused_table_leaves_the_one_before_in_force() {
     fake.refuse_tables = true;
     fake.refusal = Some(LaneError::Full { map: "ENTRIES", limit: 1 });
     let mut larger = table(CONFERENCE);
-    larger.receivers.push(crate::core::table::Receiver { leg: LegId(1), audio: vec![], video: vec![] });
+    larger
+        .receivers
+        .push(crate::core::table::Receiver { leg: LegId(1), audio: vec![], video: vec![] }.into());
     assert!(lanes.publish(&larger).is_err());
     assert_eq!(lanes.conferences[&CONFERENCE].table, Some(table(CONFERENCE)));
 }
@@ -361,7 +363,7 @@ fn apply(lanes: &mut Lanes<FakeLane, FakeLane>, step: &Step) {
         Step::Publish(leg) => {
             let mut table = table(CONFERENCE);
             let receiver = crate::core::table::Receiver { leg: LegId(leg), audio: vec![], video: vec![] };
-            table.receivers.push(receiver);
+            table.receivers.push(receiver.into());
             lanes.publish(&table)
         }
     }

@@ -9,7 +9,10 @@ mod forward;
 mod speakers;
 mod tables;
 
-use std::collections::{HashMap, HashSet, hash_map::Entry};
+use std::{
+    collections::{HashMap, HashSet, hash_map::Entry},
+    sync::Arc,
+};
 
 use sft_common::{
     drops::DropReason,
@@ -110,7 +113,7 @@ impl Leg {
 
 #[derive(Default)]
 struct Conference {
-    receivers: Vec<Receiver>,
+    receivers: Vec<Arc<Receiver>>,
     /// Numbers of its sources.
     sources: Vec<u32>,
     cells: Cells,
@@ -124,7 +127,7 @@ struct Source {
     kind: Kind,
     /// See `SourceControl::reserved_slot`.
     reserved_slot: u64,
-    entries: Vec<ListEntry>,
+    entries: Arc<[ListEntry]>,
     state: SourceState,
 }
 

@@ -15,7 +15,10 @@ mod pins;
 mod readings;
 mod tables;
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 pub use self::{
     keystream::KeystreamReading,
@@ -90,7 +93,7 @@ struct Leg {
 
 struct Conference {
     number: u32,
-    receivers: Vec<Receiver>,
+    receivers: Vec<Arc<Receiver>>,
     /// By leg and SSRC.
     sources: Vec<(LegId, u32)>,
 }
@@ -98,10 +101,15 @@ struct Conference {
 struct Source {
     number: u32,
     kind: sft_common::maps::Kind,
-    entries: Vec<ListEntry>,
-    /// First entry in the map.
-    first_entry: u32,
+    list: Arc<List>,
     reserved_slot: u64,
+}
+
+/// A list in the map; its room goes back with the last source that has it.
+struct List {
+    entries: Arc<[ListEntry]>,
+    /// Number of its first entry.
+    first: u32,
 }
 
 impl KernelLane {
