@@ -30,6 +30,8 @@ use crate::{
 
 /// What the data channel can carry; a participant takes about 160 bytes of a list.
 const LONGEST_MESSAGE: u32 = 256 * 1024;
+/// What may wait on it: an answer to a list while the one before is on its way.
+const BACKLOG: usize = 1024 * 1024;
 
 /// A leg whose answer the server has.
 pub(super) struct Joined {
@@ -127,7 +129,8 @@ fn set_up(
         .set_rtp_mode(true)
         .clear_codecs()
         .set_extension_map(extensions())
-        .set_sctp_max_message_size(LONGEST_MESSAGE);
+        .set_sctp_max_message_size(LONGEST_MESSAGE)
+        .set_sctp_max_buffered_amount(BACKLOG);
     let codecs = config.codec_config();
     let none = FormatParams::default;
     codecs.add_config(OPUS.into(), None, Codec::Opus, Frequency::FORTY_EIGHT_KHZ, Some(2), none());

@@ -88,27 +88,34 @@ pub(crate) async fn run(
     let joined = join::join(&run, id).await?;
     let mut leg = Leg::new(run, id, joined, progress, phases);
     leg.work().await?;
-    loop {
-        let wake = leg.wake().into();
-        tokio::select! {
-            ready = leg.socket.readable() => {
-                ready?;
-                leg.receive().await?;
-            }
-            () = sleep_until(wake) => {}
-            changed = leg.phases.changed() => {
-                let phase = if changed.is_ok() { *leg.phases.borrow_and_update() } else { Phase::Leaving };
-                leg.enter(phase);
-            }
-        }
-        leg.work().await?;
-        if leg.left {
-            return leg.finish();
+    while !leg.left {
+        match leg.step().await {
+            // What we wanted to say met the server's goodbye.
+            Err(LegError::WebRtc(error)) => leg.closed(error.into())?,
+            result => result?,
         }
     }
+    leg.finish()
 }
 
 impl Leg {
+    /// Waits for something to do, and does it.
+    async fn step(&mut self) -> Result<(), LegError> {
+        let wake = self.wake().into();
+        tokio::select! {
+            ready = self.socket.readable() => {
+                ready?;
+                self.receive().await?;
+            }
+            () = sleep_until(wake) => {}
+            changed = self.phases.changed() => {
+                let phase = if changed.is_ok() { *self.phases.borrow_and_update() } else { Phase::Leaving };
+                self.enter(phase);
+            }
+        }
+        self.work().await
+    }
+
     fn new(
         run: Arc<Run>,
         id: LegId,

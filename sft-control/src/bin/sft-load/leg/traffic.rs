@@ -113,7 +113,7 @@ impl Leg {
     }
 
     /// The end of the connection; an error unless we are leaving.
-    fn closed(&mut self, error: LegError) -> Result<(), LegError> {
+    pub(super) fn closed(&mut self, error: LegError) -> Result<(), LegError> {
         self.left = self.leaving.is_some();
         if self.left { Ok(()) } else { Err(error) }
     }
