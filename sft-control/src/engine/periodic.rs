@@ -1,6 +1,9 @@
 //! What happens by the clock: feedback to senders, reports, readings of the lanes for the core, the lease.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use super::{Engine, Time, transports::LEARNING};
 use crate::{
@@ -117,20 +120,20 @@ impl Engine {
                 self.inputs.push_back(Input::AudioReading { conference, speakers, levels });
                 self.inputs.extend(layers);
             }
-            self.read_slots(conference);
         }
+        self.read_slots();
     }
 
-    /// Tells the core which slots have reached a new run: a pending switch is done.
-    fn read_slots(&mut self, conference: ConferenceId) {
-        for reading in self.lanes.slots(conference) {
-            let Some(peer) = self.peers.get_mut(&reading.receiver) else { continue };
-            let Some(slot) = peer.video_slot(reading.ssrc) else { continue };
-            let Some(known) = peer.runs.get_mut(slot as usize) else { continue };
-            if *known != reading.run {
-                *known = reading.run;
-                let (receiver, run) = (reading.receiver, reading.run);
-                self.inputs.push_back(Input::SlotReached { receiver, slot, run });
+    /// Tells the core which slots have reached a new run: a pending switch is done. Only those that a table
+    /// gave a run they are not known to be at can have.
+    fn read_slots(&mut self) {
+        for (&receiver, peer) in &mut self.peers {
+            let first = peer.offer.audio_slots.len();
+            for (slot, run) in peer.runs.iter_mut().enumerate().filter(|(_, run)| run.known < run.published) {
+                let Some(reading) = self.lanes.slot(receiver, first + slot) else { continue };
+                if std::mem::replace(&mut run.known, reading.run) != reading.run {
+                    self.inputs.push_back(Input::SlotReached { receiver, slot: slot as u8, run: reading.run });
+                }
             }
         }
     }
@@ -149,12 +152,10 @@ fn read_sources(
     now_ns: u64,
 ) -> (Vec<AudioLevel>, Vec<Input>) {
     let (mut levels, mut layers) = (Vec::new(), Vec::new());
+    let readings: HashMap<_, _> =
+        readings.iter().map(|reading| ((reading.leg, reading.ssrc), reading)).collect();
     for source in &table.sources {
-        let Some(reading) =
-            readings.iter().find(|reading| reading.leg == source.leg && reading.ssrc == source.ssrc)
-        else {
-            continue;
-        };
+        let Some(reading) = readings.get(&(source.leg, source.ssrc)) else { continue };
         let leg = source.leg;
         let idle = Duration::from_nanos(now_ns.saturating_sub(reading.stats.last_arrival_ns));
         match source.media {

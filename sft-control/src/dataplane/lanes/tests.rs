@@ -103,6 +103,9 @@ impl Lane for FakeLane {
     fn slots(&self, _: ConferenceId) -> Vec<SlotReading> {
         Vec::new()
     }
+    fn slot(&self, _: LegId, _: usize) -> Option<SlotReading> {
+        None
+    }
     fn take_arrivals(&mut self, _: LegId, into: &mut Vec<Arrival>) {
         into.push(Arrival { sequence: if self.label == "kernel" { 1 } else { 2 }, micros: 0 });
     }

@@ -227,6 +227,10 @@ impl Lane for UserLane {
         legs.flat_map(|(leg, state)| state.slots.iter().map(move |slot| reading(leg, slot))).collect()
     }
 
+    fn slot(&self, receiver: LegId, place: usize) -> Option<SlotReading> {
+        Some(reading(receiver, self.legs.get(&receiver)?.slots.get(place)?))
+    }
+
     fn take_arrivals(&mut self, leg: LegId, into: &mut Vec<Arrival>) {
         let Some(leg) = self.legs.get_mut(&leg) else { return };
         let Some(base) = leg.arrivals.first().map(|arrival| arrival.sequence) else { return };

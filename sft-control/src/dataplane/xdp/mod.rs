@@ -87,6 +87,9 @@ struct Leg {
     path: Option<(u32, sft_common::maps::PathRecord)>,
     /// First slot and number of slots, once a table names the leg as receiver.
     slots: Option<(u32, u32)>,
+    /// Numbers of its sources.
+    sources: Vec<u32>,
+    traffic: readings::Traffic,
     /// The arrival taken last.
     last_arrival: Option<super::Arrival>,
 }

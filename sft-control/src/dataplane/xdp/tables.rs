@@ -171,6 +171,9 @@ impl KernelLane {
             key,
         });
         self.by_number.insert(number, source.leg);
+        if let Some(leg) = self.legs.get_mut(&source.leg) {
+            leg.sources.push(number);
+        }
         if let Some(found) = self.conferences.get_mut(&conference) {
             found.sources.push((source.leg, source.ssrc));
         }
@@ -231,7 +234,8 @@ impl KernelLane {
         let gone: Vec<(LegId, u32)> = found.sources.extract_if(.., |key| which(key)).collect();
         for key in gone {
             let Some(source) = self.sources.remove(&key) else { continue };
-            if let Some(leg) = self.legs.get(&key.0) {
+            if let Some(leg) = self.legs.get_mut(&key.0) {
+                leg.sources.retain(|number| *number != source.number);
                 // It is there: nobody else removes.
                 let _ = self.maps.source_ids.remove(&SourceKey { leg: leg.number, ssrc: key.1 });
             }
