@@ -2,7 +2,10 @@
 
 use rand::Rng;
 
-use super::{Engine, Time, peer::{Peer, SlotRun}};
+use super::{
+    Engine, Time,
+    peer::{Peer, SlotRun},
+};
 use crate::{
     core::{
         Input, Output,

@@ -132,7 +132,11 @@ impl Engine {
             for (slot, run) in peer.runs.iter_mut().enumerate().filter(|(_, run)| run.known < run.published) {
                 let Some(reading) = self.lanes.slot(receiver, first + slot) else { continue };
                 if std::mem::replace(&mut run.known, reading.run) != reading.run {
-                    self.inputs.push_back(Input::SlotReached { receiver, slot: slot as u8, run: reading.run });
+                    self.inputs.push_back(Input::SlotReached {
+                        receiver,
+                        slot: slot as u8,
+                        run: reading.run,
+                    });
                 }
             }
         }
