@@ -34,8 +34,9 @@ pub(crate) struct Arguments {
     /// Legs that talk; the others send silence, which must not arrive anywhere. The first leg is one of them
     #[arg(long, value_name = "K", alias = "talkers", default_value_t = 5)]
     pub(crate) talking: u16,
-    /// Legs that do not talk send nothing instead of silence: with --talking 0 all legs just join and stay
-    #[arg(long, conflicts_with = "video")]
+    /// Legs that do not talk send no audio instead of silence: with --talking 0 and without --video all legs
+    /// just join and stay
+    #[arg(long)]
     pub(crate) idle: bool,
     /// Time between two audio packets of a leg
     #[arg(long, value_name = "MS", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=400))]
@@ -49,6 +50,15 @@ pub(crate) struct Arguments {
     /// Every leg sends video in two layers, and watches others
     #[arg(long)]
     pub(crate) video: bool,
+    /// Send and watch the lower layer only
+    #[arg(long, requires = "video")]
+    pub(crate) low: bool,
+    /// Time between two pictures of a video
+    #[arg(long, value_name = "MS", requires = "video", default_value_t = 40, value_parser = clap::value_parser!(u16).range(1..=400))]
+    pub(crate) frame_interval: u16,
+    /// Legs authorise only the others of their circle of N, and watch only them [default: everybody]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..))]
+    pub(crate) circle: Option<u16>,
     /// Videos that each leg watches, half of them in the higher layer [default: 9, or all there are]
     #[arg(long, value_name = "M", requires = "video", value_parser = clap::value_parser!(u16).range(0..=MOST_SLOTS as i64))]
     pub(crate) watch: Option<u16>,
@@ -75,13 +85,20 @@ impl Arguments {
             silence: !self.idle,
             interval: Duration::from_millis(self.interval.into()),
             video: self.video,
+            high: !self.low,
+            frame_interval: Duration::from_millis(self.frame_interval.into()),
+            circle: self.circle(),
             watched: self.watched() as u16,
         }
     }
 
+    fn circle(&self) -> u16 {
+        self.circle.unwrap_or(self.legs).min(self.legs)
+    }
+
     /// Videos that each leg watches.
     pub(crate) fn watched(&self) -> usize {
-        let others = usize::from(self.legs) - 1;
+        let others = usize::from(self.circle()) - 1;
         match (self.video, self.watch) {
             (false, _) => 0,
             (true, Some(watch)) => others.min(usize::from(watch)),
@@ -138,6 +155,12 @@ mod tests {
         assert_eq!(parse(&["--legs", "4", "--video"]).unwrap().watched(), 3);
         assert_eq!(parse(&["--legs", "20"]).unwrap().watched(), 0);
         assert_eq!(parse(&["--legs", "4", "--video", "--watch", "20"]).unwrap().watched(), 3);
+    }
+
+    #[test]
+    fn who_is_in_a_circle_watches_no_more_than_the_others_in_it() {
+        assert_eq!(parse(&["--legs", "20", "--circle", "5", "--video"]).unwrap().watched(), 4);
+        assert_eq!(parse(&["--legs", "4", "--circle", "5", "--video"]).unwrap().watched(), 3);
     }
 
     #[test]

@@ -27,8 +27,8 @@ use crate::{
 
 /// Longest wait until everybody has joined, once nobody joins any more.
 const JOIN: Duration = Duration::from_secs(20);
-/// Time in which everything selected must begin to arrive.
-const SELECTION: Duration = Duration::from_secs(10);
+/// Time in which all must know all others, and everything selected must begin to arrive.
+const SELECTION: Duration = Duration::from_secs(30);
 /// Shortest time for the speakers to be settled: a server may leave a slot to a leg that fell silent for a
 /// second or more.
 const SETTLING: Duration = Duration::from_millis(2500);

@@ -12,7 +12,7 @@ use crate::{
     marker::{LegId, Stream},
     offer::{OPUS, VP8},
     plan::Plan,
-    source::{Extension, Moment, Packet, Source, VIDEO_INTERVAL},
+    source::{Extension, Moment, Packet, Source},
 };
 
 /// What is later than this is skipped: a burst would say nothing about the server.
@@ -25,7 +25,10 @@ pub(super) struct Media {
     sources: [Source; 3],
     ssrcs: [u32; 3],
     talking: bool,
+    /// Layers of the video.
+    layers: &'static [Stream],
     interval: Duration,
+    frame_interval: Duration,
     /// `None`: no audio at all.
     audio_due: Option<Instant>,
     /// `None`: no video at all.
@@ -42,9 +45,11 @@ impl Media {
             sources,
             ssrcs,
             talking: plan.is_talking(leg.index),
+            layers: if plan.high { &[Stream::Low, Stream::High] } else { &[Stream::Low] },
             interval: plan.interval,
+            frame_interval: plan.frame_interval,
             audio_due: plan.sends_audio(leg.index).then(|| now + offset(plan.interval)),
-            video_due: plan.video.then(|| now + offset(VIDEO_INTERVAL)),
+            video_due: plan.video.then(|| now + offset(plan.frame_interval)),
         }
     }
 
@@ -59,9 +64,9 @@ impl Media {
         while advance(&mut self.audio_due, self.interval, now) {
             packets.push(self.sources[Stream::Audio.index()].audio(self.talking, self.interval, moment));
         }
-        while advance(&mut self.video_due, VIDEO_INTERVAL, now) {
-            for stream in [Stream::Low, Stream::High] {
-                packets.extend(self.sources[stream.index()].frame(moment));
+        while advance(&mut self.video_due, self.frame_interval, now) {
+            for stream in self.layers {
+                packets.extend(self.sources[stream.index()].frame(self.frame_interval, moment));
             }
         }
         for packet in &packets {
@@ -119,16 +124,18 @@ fn advance(due: &mut Option<Instant>, interval: Duration, now: Instant) -> bool 
 mod tests {
     use super::*;
 
+    const INTERVAL: Duration = Duration::from_millis(40);
+
     #[test]
     fn what_is_due_is_due_once_and_what_is_too_late_is_skipped() {
         let start = Instant::now();
         let count = |due: Instant, now: Instant| {
             let mut due = Some(due);
-            std::iter::from_fn(|| advance(&mut due, VIDEO_INTERVAL, now).then_some(())).count()
+            std::iter::from_fn(|| advance(&mut due, INTERVAL, now).then_some(())).count()
         };
         assert_eq!(count(start, start), 1);
-        assert_eq!(count(start, start + VIDEO_INTERVAL * 4), 5);
-        assert_eq!(count(start + VIDEO_INTERVAL, start), 0);
+        assert_eq!(count(start, start + INTERVAL * 4), 5);
+        assert_eq!(count(start + INTERVAL, start), 0);
         assert_eq!(count(start, start + LATEST * 2), 1);
     }
 }

@@ -62,6 +62,7 @@ struct Leg {
     progress: mpsc::UnboundedSender<Progress>,
     started: Instant,
     joined_after: Option<Duration>,
+    media_after: Option<Duration>,
     /// Everything that is expected since the last selection has begun to arrive.
     ready: bool,
     next_ping: Instant,
@@ -126,7 +127,7 @@ impl Leg {
         let Joined { rtc, socket, address, offer, ssrcs, started } = joined;
         let now = Instant::now();
         let muted = !run.plan.is_talking(id.index);
-        let signalling = Signalling::new(run.conference(id).clone(), id, muted, run.plan.video);
+        let signalling = Signalling::new(run.conference(id).clone(), id, muted, run.plan);
         let checker = Checker::new(run.number, id, run.plan.legs, offer.audio_slots(), offer.video_slots());
         let media = Media::new(run.number, id, &run.plan, ssrcs, now);
         Leg {
@@ -146,6 +147,7 @@ impl Leg {
             progress,
             started,
             joined_after: None,
+            media_after: None,
             ready: false,
             next_ping: now + PING_INTERVAL,
             accepted: 0,
@@ -248,10 +250,17 @@ impl Leg {
         }
     }
 
+    fn knows_all(&self) -> bool {
+        let plan = &self.run.plan;
+        let circle = (0..plan.legs).filter(|leg| *leg != self.id.index && plan.together(self.id.index, *leg));
+        self.signalling.roster.len() == usize::from(plan.legs)
+            && self.signalling.properties.len() == circle.count()
+    }
+
     /// Tells the coordinator once that everything expected has begun to arrive.
     fn check_ready(&mut self) {
         let Phase::Selecting(round) = self.phase else { return };
-        if !self.ready && self.expected(round).all(|origin| self.checker.has(origin)) {
+        if !self.ready && self.knows_all() && self.expected(round).all(|origin| self.checker.has(origin)) {
             self.ready = true;
             let _ = self.progress.send(Progress::Ready(self.id, round));
         }
@@ -281,6 +290,7 @@ impl Leg {
             leg: self.id,
             audio_ssrc: self.audio_ssrc,
             joined_after: self.joined_after.unwrap_or_default(),
+            media_after: self.media_after,
             sent: self.media.measured(),
             checker: self.checker,
             roster: self.roster,

@@ -120,6 +120,7 @@ impl Leg {
 
     fn packet(&mut self, packet: &RtpPacket) {
         self.accepted += 1;
+        self.media_after.get_or_insert_with(|| self.started.elapsed());
         if self.is_over() {
             return;
         }
