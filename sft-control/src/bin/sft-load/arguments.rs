@@ -54,7 +54,7 @@ pub(crate) struct Arguments {
     #[arg(long, requires = "video")]
     pub(crate) low: bool,
     /// Time between two pictures of a video
-    #[arg(long, value_name = "MS", requires = "video", default_value_t = 40, value_parser = clap::value_parser!(u16).range(1..=400))]
+    #[arg(long, value_name = "MS", requires = "video", default_value_t = 40, value_parser = clap::value_parser!(u16).range(1..=2000))]
     pub(crate) frame_interval: u16,
     /// Legs authorise only the others of their circle of N, and watch only them [default: everybody]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..))]
