@@ -1,8 +1,9 @@
 //! The clients: `sft-load`, with its progress passed on.
 
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::{self, BufRead, BufReader},
     process::{Child, ChildStderr, Command, Stdio},
+    thread,
 };
 
 use serde_json::Value;
@@ -43,7 +44,7 @@ impl Load {
 
     /// Reads progress up to the line that says this.
     pub(super) fn wait_for(&mut self, what: &str) -> Result<(), Failure> {
-        for line in self.progress.by_ref().lines() {
+        for line in (&mut self.progress).lines() {
             let line = line?;
             eprintln!("  {line}");
             if line.contains(what) {
@@ -54,11 +55,11 @@ impl Load {
     }
 
     pub(super) fn finish(mut self) -> Result<Outcome, Failure> {
-        // A pipe that is full would stop it.
-        let mut rest = String::new();
-        self.progress.read_to_string(&mut rest)?;
-        let mut text = String::new();
-        self.child.stdout.take().ok_or("no report")?.read_to_string(&mut text)?;
+        // The report is longer than what a pipe holds, and so may the rest of the progress be.
+        let stdout = self.child.stdout.take().ok_or("no report")?;
+        let report = thread::spawn(move || io::read_to_string(stdout));
+        io::copy(&mut self.progress, &mut io::sink())?;
+        let text = report.join().map_err(|_| "reading the report")??;
         self.child.wait()?;
         let report: Value = serde_json::from_str(&text)?;
         let number = |value: &Value| value.as_f64().ok_or("sft-load's report lacks a number");
