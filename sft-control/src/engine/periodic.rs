@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Engine, Time, transports::LEARNING};
+use super::{Engine, Time, memory, transports::LEARNING};
 use crate::{
     core::{
         Input,
@@ -32,6 +32,7 @@ pub(super) struct Schedule {
     feedback: Instant,
     readings: Instant,
     second: Instant,
+    memory: Instant,
     /// Whose turn it is.
     feedback_group: u32,
     report_group: u32,
@@ -39,7 +40,14 @@ pub(super) struct Schedule {
 
 impl Schedule {
     pub(super) fn starting(now: Instant) -> Self {
-        Schedule { feedback: now, readings: now, second: now, feedback_group: 0, report_group: 0 }
+        Schedule {
+            feedback: now,
+            readings: now,
+            second: now,
+            memory: now,
+            feedback_group: 0,
+            report_group: 0,
+        }
     }
 
     pub(super) fn next(&self) -> Instant {
@@ -72,6 +80,9 @@ impl Engine {
         }
         if is_due(&mut self.schedule.second, SECOND, time.instant) {
             self.renew(time);
+        }
+        if is_due(&mut self.schedule.memory, memory::PERIOD, time.instant) {
+            memory::trim();
         }
     }
 

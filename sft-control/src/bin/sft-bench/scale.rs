@@ -118,6 +118,10 @@ fn measure(network: &Network, options: &Scale, size: usize, total: usize) -> Res
     let (time, spent) = (began.elapsed(), server.spent(network)? - spent);
     let totals = server.totals()? - totals;
     let outcome = load.finish()?;
+    if outcome.legs < legs {
+        let stayed = outcome.legs;
+        return Err(format!("{stayed} of {legs} legs stayed to the end: this machine is too busy").into());
+    }
     let per_copy = |spent: Duration| spent.as_nanos() as f64 / totals.copies as f64;
     let row = Row {
         legs: size,

@@ -22,6 +22,8 @@ pub(super) struct Load {
 
 /// What the clients saw.
 pub(super) struct Outcome {
+    /// Legs that stayed to the end.
+    pub(super) legs: u64,
     pub(super) missing: u64,
     pub(super) join_p99_ms: f64,
     pub(super) media_p99_ms: f64,
@@ -65,6 +67,7 @@ impl Load {
         let number = |value: &Value| value.as_f64().ok_or("sft-load's report lacks a number");
         let copies = report["copies"].as_object().into_iter().flatten();
         Ok(Outcome {
+            legs: report["legs_to_the_end"].as_u64().unwrap_or(0),
             missing: copies.map(|(_, copies)| copies["missing"].as_u64().unwrap_or(0)).sum(),
             join_p99_ms: number(&report["join_ms"]["p99"])?,
             media_p99_ms: number(&report["media_ms"]["p99"])?,
