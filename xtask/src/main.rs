@@ -70,6 +70,8 @@ fn dispatch(name: &str, arguments: &[String]) -> Result<bool> {
 /// Builds and runs one of the developer tools, binaries beside `sft`.
 fn release(program: &str, arguments: &[String]) -> Result<bool> {
     let object = build::build_ebpf_if_possible()?;
+    // The benchmark starts the server and the load client, which have to be of the same tree.
+    build::build_release(&["--package", "sft-control", "--bins"], object.as_deref())?;
     let mut cargo = cargo();
     cargo.args(["run", "--release", "--package", "sft-control", "--bin", program, "--"]).args(arguments);
     run(build::with_object(&mut cargo, object.as_deref())).map(|()| true)

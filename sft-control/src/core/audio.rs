@@ -88,7 +88,7 @@ impl Conference {
     fn is_heard(&self, leg: LegId) -> bool {
         let is_audio = |media| matches!(media, Media::Audio { .. });
         let mut sources = self.table.sources.iter();
-        sources.any(|source| source.leg == leg && is_audio(source.media) && !source.subscribers.is_empty())
+        sources.any(|source| source.leg == leg && is_audio(source.media) && source.reaches().next().is_some())
     }
 
     fn replace(&self, slot: u8, holder: Speaker, next: Option<LegId>) -> Output {

@@ -6,7 +6,7 @@ use super::{
     Core, Step, Timer,
     conference::{Conference, Member},
     event::Output,
-    table::{ConferenceId, ConferenceTable, Layer, LegId, Media, Receiver, Source, Subscription},
+    table::{ConferenceId, ConferenceTable, Layer, LegId, Media, Source, Subscription},
 };
 
 /// Between two tables, except when legs come and go: authorisations, selections and switches come from many
@@ -22,6 +22,7 @@ impl Core {
         found.settled = Some(step.now.instant);
         found.choose_key_generator();
         found.choose_streams();
+        found.choose_audiences();
         let table = found.compile();
         if table != found.table {
             found.table.clone_from(&table);
@@ -55,7 +56,7 @@ impl Conference {
         });
         ConferenceTable {
             conference: self.id,
-            receivers: self.established().map(Member::receiver).collect(),
+            receivers: self.established().map(|member| member.receiver.clone()).collect(),
             sources: audio.chain(video.flatten()).collect(),
         }
     }
@@ -77,16 +78,13 @@ impl Conference {
 
     fn audio_source(&self, member: &Member) -> Option<Source> {
         let ssrc = member.audio_ssrc?;
-        let hearers = self.established().filter(|peer| peer.leg != member.leg && peer.hears(member));
-        let subscription =
-            |peer: &Member| Subscription { receiver: peer.leg, slot: 0, run: 0, from_keyframe: false };
         let reserved_run = (self.key_generator == Some(member.leg)).then_some(self.reserved_run);
         Some(Source {
             leg: member.leg,
             ssrc,
             csrc: ssrc,
             media: Media::Audio { reserved_run },
-            subscribers: hearers.map(subscription).collect(),
+            subscribers: self.audiences.of(member),
         })
     }
 }
@@ -95,14 +93,6 @@ impl Member {
     fn video_source(&self, layer: Layer, subscribers: Vec<Subscription>) -> Option<Source> {
         let ssrc = self.layer(layer)?.ssrc;
         let media = Media::Video { layer };
-        Some(Source { leg: self.leg, ssrc, csrc: self.video_ssrc, media, subscribers })
-    }
-
-    fn receiver(&self) -> Receiver {
-        Receiver {
-            leg: self.leg,
-            audio: self.audio_slots.clone(),
-            video: self.video_slots.iter().map(|slot| slot.start).collect(),
-        }
+        Some(Source { leg: self.leg, ssrc, csrc: self.video_ssrc, media, subscribers: subscribers.into() })
     }
 }

@@ -2,12 +2,16 @@
 
 use std::{
     collections::HashMap,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use super::{
+    audience::Audiences,
     event::RequestId,
-    table::{ConferenceId, ConferenceTable, Layer, LegId, SlotStart, Speakers},
+    roster::Roster,
+    seats::{Seat, Seats},
+    table::{ConferenceId, ConferenceTable, Layer, LegId, Receiver, Speakers},
 };
 use crate::{
     econn::{Properties, Quality},
@@ -25,10 +29,9 @@ pub(super) struct Conference {
     /// Somebody has been told to start, or the conference lived before this server did.
     pub(super) started: bool,
     pub(super) next_index: u32,
-    /// Of the last participant list, in ms since the epoch; never goes back.
-    pub(super) list_time: u64,
-    /// When that was, and when the table was last made: both pause between two in a row.
-    pub(super) listed: Option<Instant>,
+    pub(super) roster: Roster,
+    pub(super) audiences: Audiences,
+    /// When the table was last made: it pauses between two in a row.
     pub(super) settled: Option<Instant>,
     /// What lanes were told to carry.
     pub(super) table: ConferenceTable,
@@ -50,15 +53,21 @@ pub(super) struct Member {
     /// Join index.
     pub(super) index: u32,
     pub(super) leg: LegId,
+    pub(super) seat: Seat,
     /// Wall clock at the join of this leg, since the epoch.
     pub(super) joined: Duration,
     pub(super) state: State,
     /// The last participant list named it.
     pub(super) listed: bool,
+    /// It has not been sent that list yet.
+    pub(super) owed: bool,
+    /// It has been sent a list.
+    pub(super) served: bool,
     /// Simulcast; a legacy client sends one stream (sft-protocol.md 3.8).
     pub(super) simulcast: bool,
     pub(super) offer: OfferSpec,
-    pub(super) audio_slots: Vec<SlotStart>,
+    /// As tables name it.
+    pub(super) receiver: Arc<Receiver>,
     pub(super) video_slots: Vec<VideoSlot>,
     /// From its answer.
     pub(super) audio_ssrc: Option<u32>,
@@ -68,7 +77,12 @@ pub(super) struct Member {
     pub(super) high: Option<LayerState>,
     pub(super) properties: Properties,
     /// Whom it authorises. A leg that reconnects is another one.
-    pub(super) authorised: HashMap<LegId, Authorisation>,
+    pub(super) granted: Seats,
+    /// Who authorises its audio and its video, under the right SSRC.
+    pub(super) heard_by: Seats,
+    pub(super) seen_by: Seats,
+    /// Whom its audio reaches, as of the last table.
+    pub(super) audience: Seats,
     /// What it wants to see: entry i in video slot i.
     pub(super) selection: Vec<(String, Quality)>,
     pub(super) messages: MessageBudget,
@@ -103,18 +117,9 @@ pub(super) struct Asked {
     pub(super) again: bool,
 }
 
-/// What a member accepts from another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Authorisation {
-    pub(super) granted: bool,
-    pub(super) audio_ssrc: u32,
-    pub(super) video_ssrc: u32,
-}
-
 /// A receiver's video slot.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct VideoSlot {
-    pub(super) start: SlotStart,
     /// What it shows, or will show as soon as a key frame comes.
     pub(super) current: Option<Shown>,
     /// The other layer of the same source, waiting for its key frame while `current` goes on.
@@ -148,8 +153,8 @@ impl Conference {
             members: Vec::new(),
             started: false,
             next_index: 0,
-            list_time: 0,
-            listed: None,
+            roster: Roster::default(),
+            audiences: Audiences::default(),
             settled: None,
             table: ConferenceTable { conference: id, receivers: Vec::new(), sources: Vec::new() },
             key_generator: None,
@@ -160,12 +165,13 @@ impl Conference {
         }
     }
 
+    /// Members are in the order of their legs, as both are in join order.
     pub(super) fn place(&self, leg: LegId) -> Option<usize> {
-        self.members.iter().position(|member| member.leg == leg)
+        self.members.binary_search_by_key(&leg, |member| member.leg).ok()
     }
 
     pub(super) fn member(&self, leg: LegId) -> Option<&Member> {
-        self.members.iter().find(|member| member.leg == leg)
+        self.place(leg).map(|place| &self.members[place])
     }
 
     pub(super) fn named(&self, user: &str, client: &str) -> Option<usize> {
@@ -176,11 +182,21 @@ impl Conference {
         self.members.iter().filter(|member| member.is_established())
     }
 
+    /// A seat that nobody has.
+    pub(super) fn free_seat(&self) -> Seat {
+        let mut taken = Seats::default();
+        self.members.iter().for_each(|member| taken.insert(member.seat));
+        taken.first_free()
+    }
+
     /// Drops what is remembered about a leg outside its member.
-    pub(super) fn forget(&mut self, leg: LegId) {
+    pub(super) fn forget(&mut self, leg: LegId, seat: Seat) {
         for member in &mut self.members {
-            member.authorised.remove(&leg);
+            for set in member.seats() {
+                set.remove(seat);
+            }
         }
+        self.audiences.forget(seat);
         self.asked.retain(|(source, _), _| *source != leg);
         self.silent_since.remove(&leg);
     }
@@ -215,21 +231,19 @@ impl Member {
         }
     }
 
-    /// Whether it hears the other's audio: both authorise each other under the right SSRC.
-    pub(super) fn hears(&self, other: &Member) -> bool {
-        let right = |authorisation: &Authorisation| Some(authorisation.audio_ssrc) == other.audio_ssrc;
-        self.accepts(other, right) && other.accepts(self, |_| true)
+    /// Everything about other members.
+    pub(super) fn seats(&mut self) -> [&mut Seats; 4] {
+        [&mut self.granted, &mut self.heard_by, &mut self.seen_by, &mut self.audience]
     }
 
-    /// Whether it may see the other's video.
+    /// Who hears it: both authorise each other.
+    pub(super) fn hearers(&self) -> Seats {
+        self.heard_by.and(&self.granted)
+    }
+
+    /// Whether it may see the other's video: both authorise each other.
     pub(super) fn sees(&self, other: &Member) -> bool {
-        let right = |authorisation: &Authorisation| authorisation.video_ssrc == other.video_ssrc;
-        self.accepts(other, right) && other.accepts(self, |_| true)
-    }
-
-    /// Whether it authorises the other, and `right` finds the entry's SSRC to be the other's.
-    pub(super) fn accepts(&self, other: &Member, right: impl Fn(&Authorisation) -> bool) -> bool {
-        self.authorised.get(&other.leg).is_some_and(|entry| entry.granted && right(entry))
+        other.seen_by.contains(self.seat) && other.granted.contains(self.seat)
     }
 
     fn ssrcs(&self) -> impl Iterator<Item = u32> + '_ {
@@ -239,10 +253,6 @@ impl Member {
 }
 
 impl VideoSlot {
-    pub(super) fn new(start: SlotStart) -> Self {
-        VideoSlot { start, current: None, pending: None, last_run: 0, reached: 0 }
-    }
-
     /// The subscription that waits for a key frame.
     pub(super) fn awaited(&self) -> Option<Shown> {
         self.pending.or(self.current).filter(|shown| shown.run > self.reached)

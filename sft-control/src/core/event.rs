@@ -1,6 +1,6 @@
 //! What goes into the core and what comes out.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use sft_common::drops::DropReason;
 
@@ -100,7 +100,7 @@ pub enum Output {
     /// The client's answer, parsed: start ICE and DTLS.
     Start { leg: LegId, answer: Answer },
     /// One message on the data channel.
-    Send { leg: LegId, message: String },
+    Send { leg: LegId, message: Arc<str> },
     /// End the transport. Nothing more comes in or goes out for this leg.
     Close { leg: LegId },
     /// Carry this table from now on.

@@ -1,6 +1,6 @@
 //! The join: CONFCONN for an offer, SETUP or UPDATE for an answer (sft-protocol.md 3.4).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use rand::{Rng, rngs::StdRng};
 use sft_common::maps::AUDIO_SLOTS;
@@ -9,7 +9,8 @@ use super::{
     Core, Step, Timer,
     conference::{Conference, Member, MessageBudget, State, VideoSlot},
     event::{Output, Reply, RequestId},
-    table::{ConferenceId, LegId, SlotStart},
+    seats::Seats,
+    table::{ConferenceId, LegId, Receiver, SlotStart},
 };
 use crate::{
     econn::{self, Address, Body, ConnectionRequest, Message, is_id},
@@ -159,7 +160,7 @@ impl Core {
         if let State::Offering { request, .. } = member.state {
             step.out.push(Output::Reply { id: request, reply: BAD });
         }
-        found.forget(old);
+        found.forget(old, member.seat);
         member.renew(found, &mut self.rng, step, leg, request);
         found.members.push(member);
         self.settle(step, conference);
@@ -256,9 +257,12 @@ impl Member {
             client: message.client.clone(),
             index: 0,
             leg,
+            seat: conference.free_seat(),
             joined: step.now.unix,
             state: State::Offered,
             listed: false,
+            owed: false,
+            served: false,
             simulcast: false,
             offer: OfferSpec {
                 simulcast: false,
@@ -266,14 +270,17 @@ impl Member {
                 video_slots: Vec::new(),
                 local_video_ssrc: 0,
             },
-            audio_slots: Vec::new(),
+            receiver: Arc::new(Receiver { leg, audio: Vec::new(), video: Vec::new() }),
             video_slots: Vec::new(),
             audio_ssrc: None,
             video_ssrc,
             low: None,
             high: None,
             properties: econn::Properties::new(),
-            authorised: Default::default(),
+            granted: Default::default(),
+            heard_by: Default::default(),
+            seen_by: Default::default(),
+            audience: Default::default(),
             selection: Vec::new(),
             messages: MessageBudget { since: step.now.instant, used: 0 },
         };
@@ -301,20 +308,26 @@ impl Member {
         };
         let audio = if request.selective_audio { AUDIO_SLOTS } else { 0 };
         let video = if request.selective_video { request.video_streams } else { 0 };
-        self.audio_slots = (0..audio).map(|_| slot()).collect();
-        self.video_slots = (0..video).map(|_| VideoSlot::new(slot())).collect();
+        let receiver = Receiver {
+            leg,
+            audio: (0..audio).map(|_| slot()).collect(),
+            video: (0..video).map(|_| slot()).collect(),
+        };
+        self.video_slots = vec![VideoSlot::default(); receiver.video.len()];
         self.simulcast = major == 0 || major >= SIMULCAST;
         self.offer = OfferSpec {
             simulcast: self.simulcast,
-            audio_slots: self.audio_slots.iter().map(|start| start.ssrc).collect(),
-            video_slots: self.video_slots.iter().map(|slot| slot.start.ssrc).collect(),
+            audio_slots: receiver.audio.iter().map(|start| start.ssrc).collect(),
+            video_slots: receiver.video.iter().map(|start| start.ssrc).collect(),
             local_video_ssrc: slot().ssrc,
         };
+        self.receiver = Arc::new(receiver);
         (self.leg, self.joined, self.state) = (leg, step.now.unix, State::Offered);
+        (self.owed, self.served) = (false, false);
         self.index = conference.next_index;
         conference.next_index += 1;
         (self.low, self.high, self.audio_ssrc) = (None, None, None);
-        self.authorised.clear();
+        self.seats().into_iter().for_each(Seats::clear);
         self.selection.clear();
         self.messages = MessageBudget { since: step.now.instant, used: 0 };
     }

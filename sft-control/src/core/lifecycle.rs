@@ -23,7 +23,7 @@ impl Core {
         member.state = State::Established;
         tracing::info!(leg = leg.0, conference = conference.id.0, "leg established");
         let to = Address { session: &conference.group, user: &member.user, client: &member.client };
-        step.out.push(Output::Send { leg, message: econn::greeting(to) });
+        step.out.push(Output::Send { leg, message: econn::greeting(to).into() });
         let conference = conference.id;
         self.timers.set(Timer::Leg(leg), step.now.instant + SILENCE);
         self.settle(step, conference);
@@ -49,7 +49,7 @@ impl Core {
             State::Answered => "ICE, DTLS or SCTP took too long",
             State::Established => {
                 let to = Address { session: &conference.group, user: &member.user, client: &member.client };
-                step.out.push(Output::Send { leg, message: econn::hangup(to, false) });
+                step.out.push(Output::Send { leg, message: econn::hangup(to, false).into() });
                 "the client has fallen silent"
             }
         };
@@ -65,7 +65,7 @@ impl Core {
             let reply = Reply::Refuse { status: 500, reason: "Internal error" };
             step.out.push(Output::Reply { id, reply });
         }
-        conference.forget(leg);
+        conference.forget(leg, member.seat);
         let (id, group) = (conference.id, conference.group.clone());
         let empty = conference.members.is_empty();
         self.by_leg.remove(&leg);

@@ -1,20 +1,21 @@
 //! Messages on the data channel (sft-protocol.md 9).
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use sft_common::drops::DropReason;
 
 use super::{
     Core, Step, Timer,
-    conference::{Authorisation, Conference, Member},
+    conference::{Conference, Member},
     event::Output,
     lifecycle::SILENCE,
+    seats::Seats,
     table::LegId,
 };
-use crate::econn::{self, Address, Body, Participant, Properties, StreamSelection};
-
-/// Longest message in bytes: a list of all members that the largest conference may have, twice over.
-const LONGEST: usize = 128 * 1024;
+use crate::{
+    econn::{self, Address, Body, Participant, Properties, StreamSelection},
+    transport::MAX_MESSAGE,
+};
 
 impl Core {
     /// A message that is none, or one too many, is counted and has no effect.
@@ -25,7 +26,7 @@ impl Core {
         if !member.is_established() {
             return;
         }
-        if !member.may_send(step, limit) || data.len() > LONGEST {
+        if !member.may_send(step, limit) || data.len() > MAX_MESSAGE {
             return step.out.push(Output::CountDrop(DropReason::BadMessage));
         }
         let message = match econn::decode(data) {
@@ -52,7 +53,7 @@ impl Core {
         let Some((conference, place)) = self.find(leg) else { return };
         let member = &conference.members[place];
         let to = Address { session: &conference.group, user: &member.user, client: &member.client };
-        step.out.push(Output::Send { leg, message: message(to) });
+        step.out.push(Output::Send { leg, message: message(to).into() });
     }
 
     /// Of another session it is not for this leg (sft-protocol.md 9.7).
@@ -74,7 +75,7 @@ impl Core {
         conference.members[place].properties = properties;
         let member = &conference.members[place];
         if let Some(message) = member.announcement() {
-            let peers = conference.established().filter(|peer| member.accepts(peer, |_| true));
+            let peers = conference.established().filter(|peer| member.granted.contains(peer.seat));
             step.out.extend(peers.map(|peer| Output::Send { leg: peer.leg, message: message.clone() }));
         }
         let conference = conference.id;
@@ -86,16 +87,17 @@ impl Core {
     /// change already, so nothing is repeated to them as the original does.
     fn take_authorisations(&mut self, step: &mut Step<'_>, leg: LegId, entries: Vec<Participant>) {
         let Some((conference, place)) = self.find(leg) else { return };
-        let grants = conference.grants(entries);
-        let before = std::mem::replace(&mut conference.members[place].authorised, grants);
+        let before = conference.members[place].granted.clone();
+        conference.authorise(place, &entries);
         let member = &conference.members[place];
         let is_new = |peer: &&Member| {
-            let known = before.get(&peer.leg).is_some_and(|entry| entry.granted);
-            peer.leg != leg && !known && member.accepts(peer, |_| true)
+            peer.leg != leg && !before.contains(peer.seat) && member.granted.contains(peer.seat)
         };
+        let announcement = member.announcement();
         for peer in conference.established().filter(is_new) {
-            step.out.extend(member.announcement().map(|message| Output::Send { leg: peer.leg, message }));
-            if peer.accepts(member, |_| true) {
+            let message = announcement.clone();
+            step.out.extend(message.map(|message| Output::Send { leg: peer.leg, message }));
+            if peer.granted.contains(member.seat) {
                 step.out.extend(peer.announcement().map(|message| Output::Send { leg, message }));
             }
         }
@@ -114,24 +116,28 @@ impl Core {
 }
 
 impl Conference {
-    /// The entries of an authorisation that name a member.
-    fn grants(&self, entries: Vec<Participant>) -> HashMap<LegId, Authorisation> {
-        let name = |member: &Member| ((member.user.clone(), member.client.clone()), member.leg);
-        let legs: HashMap<_, _> = self.members.iter().map(name).collect();
-        let grant = |entry: Participant| {
-            let leg = *legs.get(&(entry.user, entry.client))?;
-            let (granted, audio_ssrc, video_ssrc) = (entry.authorised, entry.audio_ssrc, entry.video_ssrc);
-            Some((leg, Authorisation { granted, audio_ssrc, video_ssrc }))
-        };
-        entries.into_iter().filter_map(grant).collect()
+    /// Makes these, the last one for each member, all that the member at `place` authorises.
+    fn authorise(&mut self, place: usize, entries: &[Participant]) {
+        let named: HashMap<(&str, &str), &Participant> =
+            entries.iter().map(|entry| ((entry.user.as_str(), entry.client.as_str()), entry)).collect();
+        let (seat, mut granted) = (self.members[place].seat, Seats::default());
+        for member in &mut self.members {
+            let entry = named.get(&(member.user.as_str(), member.client.as_str()));
+            let entry = entry.filter(|entry| entry.authorised);
+            granted.set(member.seat, entry.is_some());
+            let heard = entry.is_some_and(|entry| Some(entry.audio_ssrc) == member.audio_ssrc);
+            member.heard_by.set(seat, heard);
+            member.seen_by.set(seat, entry.is_some_and(|entry| entry.video_ssrc == member.video_ssrc));
+        }
+        self.members[place].granted = granted;
     }
 }
 
 impl Member {
     /// Its properties, once it has told them.
-    fn announcement(&self) -> Option<String> {
+    fn announcement(&self) -> Option<Arc<str>> {
         let told = !self.properties.is_empty();
-        told.then(|| econn::properties(&self.user, &self.client, &self.properties))
+        told.then(|| econn::properties(&self.user, &self.client, &self.properties).into())
     }
 
     /// Counts a message; `false` if it is one too many in this second.

@@ -3,6 +3,7 @@
 //! Events in ([`Input`]), commands out ([`Output`]), time and randomness passed in. It opens no socket,
 //! reads no clock, and sees no packet; forwarding state changes only through [`table`].
 
+mod audience;
 mod audio;
 mod compile;
 mod conference;
@@ -13,6 +14,7 @@ mod keyframes;
 mod lifecycle;
 mod messages;
 mod roster;
+mod seats;
 mod streams;
 pub mod table;
 mod view;
@@ -77,7 +79,7 @@ pub struct Core {
     timers: Deadlines<Timer>,
     next_conference: u32,
     next_leg: u32,
-    /// Of the last participant list that was sent to anybody.
+    /// Of the last participant list that was written.
     list_number: u32,
     draining: bool,
     conferences_total: u64,

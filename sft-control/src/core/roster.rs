@@ -1,49 +1,135 @@
 //! The participant list, sent to everybody whenever it changes (sft-protocol.md 9.2).
+//!
+//! Everybody gets it and answers at the same length, so that it costs the square of the conference. Two things
+//! bound that: changes that follow each other closely share a version of the list, and a version goes out in
+//! portions. Whoever has not got a version when there is a newer one gets only that.
 
-use std::time::Duration;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rand::Rng;
 
 use super::{
-    Core, Step, Timer,
+    Core, Now, Step, Timer,
     conference::{Conference, Member},
     event::Output,
-    table::ConferenceId,
+    table::{ConferenceId, LegId},
 };
 use crate::econn::{self, ParticipantEntry};
 
-/// Between two lists of a conference, so that many who come or leave at once do not cost a list each.
+/// Between two versions of a conference's list.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Bytes of a portion, and the time until the next one: a list reaches 80 legs at once, and 1000 within eight
+/// seconds.
+const PORTION: usize = 1 << 20;
+const INTERVAL: Duration = Duration::from_millis(50);
+
+/// A conference's list, and how far it has been sent.
+#[derive(Debug, Default)]
+pub(super) struct Roster {
+    /// The version there is has become wrong.
+    changed: bool,
+    version: Option<Version>,
+    /// When a portion may be sent.
+    ready: Option<Instant>,
+    /// Who, of those that had a list before, was sent one last: the next portion goes on behind it.
+    last: Option<LegId>,
+}
+
+/// A list as everybody gets it.
+#[derive(Debug)]
+struct Version {
+    text: Arc<str>,
+    written: Instant,
+    /// When that was, in ms since the epoch; never goes back.
+    time: u64,
+}
 
 impl Core {
-    /// The list has changed: sends it, or, if one was just sent, will a little later.
+    /// The list has changed: sends it, or, if one was just written, will a little later.
     pub(super) fn list_changed(&mut self, step: &mut Step<'_>, conference: ConferenceId) {
-        let listed = self.conferences.get(&conference).and_then(|found| found.listed);
-        match listed.map(|listed| listed + PAUSE) {
-            Some(due) if due > step.now.instant => self.timers.set_earliest(Timer::List(conference), due),
-            _ => self.send_lists(step, conference),
+        if let Some(found) = self.conferences.get_mut(&conference) {
+            found.roster.changed = true;
+            self.send_lists(step, conference);
         }
     }
 
-    /// A round: the same list, time and entropy for all established legs.
+    /// Writes a version if one is due, sends a portion, and comes back for what is left.
     pub(super) fn send_lists(&mut self, step: &mut Step<'_>, conference: ConferenceId) {
-        let Some(conference) = self.conferences.get_mut(&conference) else { return };
-        let entropy: [u8; 16] = self.rng.random();
-        conference.listed = Some(step.now.instant);
-        conference.list_time = conference.list_time.max(step.now.unix.as_millis() as u64);
-        let alone = conference.established().count() == 1;
-        let should_start = alone && !conference.started;
-        conference.started |= alone;
-        for member in &mut conference.members {
-            member.listed = member.is_established();
-        }
-        let url = &self.config.public_url;
-        let entries: Vec<ParticipantEntry<'_>> = conference.established().map(Member::entry).collect();
-        for member in conference.established() {
+        let now = step.now.instant;
+        let Some(found) = self.conferences.get_mut(&conference) else { return };
+        if found.roster.due(now).is_some_and(|due| due <= now) {
             self.list_number = self.list_number.wrapping_add(1);
-            let (time, number) = (conference.list_time, self.list_number);
-            let message = econn::participants(should_start, time, number, entropy, &entries, url);
-            step.out.push(Output::Send { leg: member.leg, message });
+            found.write_list(step.now, self.list_number, self.rng.random(), &self.config.public_url);
+        }
+        let rest = found.send_portion(step);
+        match rest.into_iter().chain(found.roster.due(now)).min() {
+            Some(next) => self.timers.set(Timer::List(conference), next),
+            None => self.timers.remove(Timer::List(conference)),
+        }
+    }
+}
+
+impl Roster {
+    /// When a version is to be written; `None` while the one there is takes in every change.
+    fn due(&self, now: Instant) -> Option<Instant> {
+        match &self.version {
+            None => Some(now),
+            Some(version) => self.changed.then(|| version.written + PAUSE),
+        }
+    }
+}
+
+impl Conference {
+    /// A new version: list, time and entropy that all established legs get.
+    fn write_list(&mut self, now: Now, number: u32, entropy: [u8; 16], url: &str) {
+        let before = self.roster.version.as_ref().map_or(0, |version| version.time);
+        let time = before.max(now.unix.as_millis() as u64);
+        let alone = self.established().count() == 1;
+        let should_start = alone && !self.started;
+        self.started |= alone;
+        for member in &mut self.members {
+            member.listed = member.is_established();
+            member.owed = member.listed;
+        }
+        let entries: Vec<ParticipantEntry<'_>> = self.established().map(Member::entry).collect();
+        let text = econn::participants(should_start, time, number, entropy, &entries, url).into();
+        self.roster.changed = false;
+        self.roster.version = Some(Version { text, written: now.instant, time });
+    }
+
+    /// Sends the version to as many as may get it at a time, newcomers first. When to go on with those that
+    /// are left.
+    fn send_portion(&mut self, step: &mut Step<'_>) -> Option<Instant> {
+        let Roster { version, ready, last, .. } = &mut self.roster;
+        let text = &version.as_ref()?.text;
+        let mut waiting: Vec<&mut Member> = self.members.iter_mut().filter(|member| member.owed).collect();
+        waiting.sort_by_key(|member| (member.served, Some(member.leg) <= *last));
+        let rests = ready.is_some_and(|ready| step.now.instant < ready);
+        let count = if rests { 0 } else { waiting.len().min((PORTION / text.len()).max(1)) };
+        if count > 0 {
+            *ready = Some(step.now.instant + INTERVAL);
+        }
+        let rest = waiting.split_off(count);
+        for member in waiting {
+            if std::mem::replace(&mut member.served, true) {
+                *last = Some(member.leg);
+            }
+            member.owed = false;
+            step.out.push(Output::Send { leg: member.leg, message: text.clone() });
+        }
+        (*ready).filter(|_| !rest.is_empty())
+    }
+
+    /// The first of the list generates keys, and holds audio slot 0 under a run of its own.
+    pub(super) fn choose_key_generator(&mut self) {
+        let first = self.established().next().map(|member| member.leg);
+        if first != self.key_generator {
+            let run = self.reserved_run.checked_add(1);
+            self.key_generator = first.filter(|_| run.is_some());
+            self.reserved_run = run.unwrap_or(self.reserved_run);
         }
     }
 }
@@ -57,18 +143,6 @@ impl Member {
             video_ssrc: self.video_ssrc,
             index: self.index,
             muted: self.has("muted"),
-        }
-    }
-}
-
-impl Conference {
-    /// The first of the list generates keys, and holds audio slot 0 under a run of its own.
-    pub(super) fn choose_key_generator(&mut self) {
-        let first = self.established().next().map(|member| member.leg);
-        if first != self.key_generator {
-            let run = self.reserved_run.checked_add(1);
-            self.key_generator = first.filter(|_| run.is_some());
-            self.reserved_run = run.unwrap_or(self.reserved_run);
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The forwarding table a conference compiles to: the one truth that lanes, CLI and metrics read.
 //!
 //! Plain data. The core makes a new [`ConferenceTable`] whenever something changes; a lane compares it
-//! with the one it has and publishes the difference.
+//! with the one it has and publishes the difference. What many tables repeat they share.
+
+use std::sync::Arc;
 
 use sft_common::maps::{AUDIO_SLOTS, Kind};
 
@@ -19,7 +21,7 @@ pub struct ConferenceId(pub u32);
 pub struct ConferenceTable {
     pub conference: ConferenceId,
     /// Established legs, in join order.
-    pub receivers: Vec<Receiver>,
+    pub receivers: Vec<Arc<Receiver>>,
     /// What they send, as far as it is known.
     pub sources: Vec<Source>,
 }
@@ -51,8 +53,16 @@ pub struct Source {
     /// CSRC that names it to receivers.
     pub csrc: u32,
     pub media: Media,
-    /// Video: the subscriptions. Audio: who may hear it (`slot` and `run` are 0 and mean nothing).
-    pub subscribers: Vec<Subscription>,
+    /// Video: the subscriptions. Audio: who may hear it (`slot` and `run` are 0 and mean nothing). The source's
+    /// own leg may be among them, so that sources can share a list, and receives nothing.
+    pub subscribers: Arc<[Subscription]>,
+}
+
+impl Source {
+    /// Whom a packet of it reaches.
+    pub fn reaches(&self) -> impl Iterator<Item = &Subscription> {
+        self.subscribers.iter().filter(|subscription| subscription.receiver != self.leg)
+    }
 }
 
 /// What kind of stream, and how its packets find a slot.

@@ -115,22 +115,24 @@ impl Core {
 }
 
 impl Conference {
+    fn authorised_by(&self, member: &Member) -> Vec<LegId> {
+        let granted = self.members.iter().filter(|other| member.granted.contains(other.seat));
+        granted.map(|other| other.leg).collect()
+    }
+
     fn view(&self) -> ConferenceView {
         ConferenceView {
             conference: self.id,
             group: self.group.clone(),
             started: self.started,
             key_generator: self.key_generator,
-            legs: self.members.iter().map(Member::view).collect(),
+            legs: self.members.iter().map(|member| member.view(self.authorised_by(member))).collect(),
         }
     }
 }
 
 impl Member {
-    fn view(&self) -> LegView {
-        let granted = self.authorised.iter().filter(|(_, entry)| entry.granted);
-        let mut authorises: Vec<LegId> = granted.map(|(leg, _)| *leg).collect();
-        authorises.sort_unstable();
+    fn view(&self, authorises: Vec<LegId>) -> LegView {
         let selected = |place| self.selection.get(place).map(|(user, _): &(String, _)| user.clone());
         LegView {
             leg: self.leg,
@@ -149,10 +151,11 @@ impl Member {
                 .into_iter()
                 .filter_map(|layer| self.layer_view(layer))
                 .collect(),
-            audio_slots: self.audio_slots.len(),
+            audio_slots: self.receiver.audio.len(),
             video_slots: (0..)
                 .zip(&self.video_slots)
-                .map(|(place, slot)| slot.view(selected(place)))
+                .zip(&self.receiver.video)
+                .map(|((place, slot), start)| slot.view(start.ssrc, selected(place)))
                 .collect(),
             authorises,
         }
@@ -165,19 +168,14 @@ impl Member {
 }
 
 impl VideoSlot {
-    fn view(&self, selected: Option<String>) -> SlotView {
+    fn view(&self, ssrc: u32, selected: Option<String>) -> SlotView {
         let shown = |shown: Shown| ShownView {
             leg: shown.leg,
             layer: shown.layer,
             run: shown.run,
             reached: self.reached >= shown.run,
         };
-        SlotView {
-            ssrc: self.start.ssrc,
-            selected,
-            current: self.current.map(shown),
-            pending: self.pending.map(shown),
-        }
+        SlotView { ssrc, selected, current: self.current.map(shown), pending: self.pending.map(shown) }
     }
 }
 

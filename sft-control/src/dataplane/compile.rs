@@ -1,5 +1,7 @@
 //! From a table's subscriptions to the lists that packets are copied by: the same for both lanes.
 
+use std::{collections::HashMap, sync::Arc};
+
 use sft_common::{
     list::{List, NOT_IN_LIST},
     maps::{ENTRY_FROM_KEYFRAME, ListEntry},
@@ -17,23 +19,60 @@ pub struct Place<'a> {
     pub first_slot: u32,
 }
 
-/// The receivers of a source, in the order of its subscriptions. A subscription of a receiver that the lane
-/// does not have, or of a slot that the receiver does not have, is left out.
-pub fn entries<'a>(source: &Source, place: impl Fn(LegId) -> Option<Place<'a>>) -> Vec<ListEntry> {
-    let entry = |subscription: &Subscription| {
-        let place = place(subscription.receiver)?;
-        match source.media {
-            Media::Audio { .. } => audio_entry(place),
-            Media::Video { .. } => video_entry(place, subscription),
-        }
-    };
-    source.subscribers.iter().filter_map(entry).collect()
+/// The lists of one table. Audio sources that share their subscriptions share the list.
+pub struct Lists<'a> {
+    /// The table's receivers, as far as the lane has them.
+    places: HashMap<LegId, Place<'a>>,
+    audio: HashMap<*const [Subscription], Shared>,
 }
 
-/// These entries, written from number `first` on, as the list of a source whose leg has this number.
-pub fn list(first: u32, entries: &[ListEntry], leg: u32) -> List {
-    let own = entries.iter().position(|entry| entry.leg == leg).map_or(NOT_IN_LIST, |own| own as u32);
-    List { first, len: entries.len() as u32, own }
+struct Shared {
+    entries: Arc<[ListEntry]>,
+    /// Place of each leg, by its number: a source is looked for in it, and there are as many as places.
+    places: HashMap<u32, u32>,
+}
+
+impl<'a> Lists<'a> {
+    pub fn new(places: impl Iterator<Item = Place<'a>>) -> Self {
+        Lists { places: places.map(|place| (place.receiver.leg, place)).collect(), audio: HashMap::new() }
+    }
+
+    /// The receivers of a source, in the order of its subscriptions. A subscription of a receiver that the
+    /// lane does not have, or of a slot that the receiver does not have, is left out. It is the list `before`
+    /// if that says the same.
+    pub fn of(&mut self, source: &Source, before: &Arc<[ListEntry]>) -> Arc<[ListEntry]> {
+        let shared = matches!(source.media, Media::Audio { .. }).then(|| Arc::as_ptr(&source.subscribers));
+        if let Some(known) = shared.and_then(|shared| self.audio.get(&shared)) {
+            return known.entries.clone();
+        }
+        let entries = self.entries(source);
+        let list = if **before == *entries { before.clone() } else { entries.into() };
+        if let Some(shared) = shared {
+            let places = list.iter().map(|entry| entry.leg).zip(0..).collect();
+            self.audio.insert(shared, Shared { entries: list.clone(), places });
+        }
+        list
+    }
+
+    /// The list of a source, whose leg has this number, if its entries stand in `ENTRIES` from `first` on.
+    pub fn reference(&self, source: &Source, entries: &[ListEntry], first: u32, leg: u32) -> List {
+        let own = match self.audio.get(&Arc::as_ptr(&source.subscribers)) {
+            Some(shared) => shared.places.get(&leg).copied(),
+            None => entries.iter().position(|entry| entry.leg == leg).map(|own| own as u32),
+        };
+        List { first, len: entries.len() as u32, own: own.unwrap_or(NOT_IN_LIST) }
+    }
+
+    fn entries(&self, source: &Source) -> Vec<ListEntry> {
+        let entry = |subscription: &Subscription| {
+            let place = *self.places.get(&subscription.receiver)?;
+            match source.media {
+                Media::Audio { .. } => audio_entry(place),
+                Media::Video { .. } => video_entry(place, subscription),
+            }
+        };
+        source.subscribers.iter().filter_map(entry).collect()
+    }
 }
 
 fn audio_entry(place: Place<'_>) -> Option<ListEntry> {

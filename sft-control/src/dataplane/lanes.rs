@@ -332,6 +332,11 @@ impl<K: Lane, U: Lane> Lanes<K, U> {
         self.carrier(conference).slots(conference)
     }
 
+    /// See [`Lane::slot`].
+    pub fn slot(&self, receiver: LegId, place: usize) -> Option<SlotReading> {
+        self.carrier(self.legs.get(&receiver)?.conference).slot(receiver, place)
+    }
+
     /// See [`Lane::take_arrivals`].
     pub fn take_arrivals(&mut self, leg: LegId, into: &mut Vec<Arrival>) {
         if let Some(conference) = self.legs.get(&leg).map(|memory| memory.conference) {

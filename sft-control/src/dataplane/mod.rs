@@ -160,6 +160,8 @@ pub trait Lane {
     fn sources(&self, conference: ConferenceId) -> Vec<SourceReading>;
     /// All slots of a conference.
     fn slots(&self, conference: ConferenceId) -> Vec<SlotReading>;
+    /// One slot of a leg, by its place among the leg's slots; the audio slots come first.
+    fn slot(&self, receiver: LegId, place: usize) -> Option<SlotReading>;
     /// Arrivals with transport-wide sequence numbers since the last call for this leg.
     fn take_arrivals(&mut self, leg: LegId, into: &mut Vec<Arrival>);
     /// Take a conference out, with its exact state; afterwards the lane forwards nothing of it, and passes

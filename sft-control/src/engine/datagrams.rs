@@ -16,6 +16,9 @@ use crate::{
     sockets::{MediaSocket, MediaSockets, ReceiveBatch},
 };
 
+/// Bytes of datagrams on their way out that are collected. A packet of a large conference has a thousand copies,
+/// and a participant list goes to a thousand legs: what a whole turn makes would be tens of megabytes.
+const COLLECTED: usize = 256 * 1024;
 /// Batches taken from one socket before anything else gets a turn.
 const TURN: usize = 8;
 
@@ -81,6 +84,7 @@ impl Engine {
             let Some(local) = self.sockets.all().get(socket).map(|socket| socket.local()) else { break };
             for (remote, datagram) in batch.iter_mut() {
                 self.take_datagram(Tuple { local, remote }, datagram, time);
+                self.flush_much();
             }
             self.flush();
         }
@@ -170,6 +174,13 @@ impl Engine {
 
     pub(super) fn count_drop(&mut self, reason: DropReason) {
         self.lanes.user_mut().count_drop(reason);
+    }
+
+    /// [`Self::flush`], if it is worth it by now.
+    pub(super) fn flush_much(&mut self) {
+        if self.outgoing.waiting() >= COLLECTED {
+            self.flush();
+        }
     }
 
     /// Sends what has been collected. What the system does not take is counted, not kept.

@@ -6,6 +6,7 @@
 mod clock;
 mod command;
 mod datagrams;
+mod memory;
 mod outputs;
 mod peer;
 mod periodic;

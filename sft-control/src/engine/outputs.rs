@@ -2,11 +2,14 @@
 
 use rand::Rng;
 
-use super::{Engine, Time, peer::Peer};
+use super::{
+    Engine, Time,
+    peer::{Peer, SlotRun},
+};
 use crate::{
     core::{
         Input, Output,
-        table::{ConferenceId, ConferenceTable, LegId},
+        table::{ConferenceId, ConferenceTable, LegId, Media, Source},
     },
     dataplane::user::Outbox,
     rtcp,
@@ -47,7 +50,7 @@ impl Engine {
         let (transport, parameters) = Transport::new(leg, &self.identity, &self.settings.media, time.instant);
         self.demux.register(leg, &parameters.ufrag);
         let sdp = sdp::offer(&offer, &parameters, rand::rng().random::<u32>().into());
-        let runs = vec![0; offer.video_slots.len()];
+        let runs = vec![SlotRun::default(); offer.video_slots.len()];
         let peer = Peer {
             leg,
             conference,
@@ -86,10 +89,21 @@ impl Engine {
 
     /// A table that no lane can carry fails with the leg that joined last.
     fn publish(&mut self, table: &ConferenceTable) {
+        self.note_runs(table);
         if let Err(error) = self.lanes.publish(table) {
             tracing::warn!(conference = table.conference.0, %error, "table not published");
             if let Some(last) = table.receivers.last() {
                 self.fail(last.leg, error.to_string());
+            }
+        }
+    }
+
+    fn note_runs(&mut self, table: &ConferenceTable) {
+        let is_video = |source: &&Source| matches!(source.media, Media::Video { .. });
+        for subscription in table.sources.iter().filter(is_video).flat_map(|source| &*source.subscribers) {
+            let peer = self.peers.get_mut(&subscription.receiver);
+            if let Some(slot) = peer.and_then(|peer| peer.runs.get_mut(usize::from(subscription.slot))) {
+                slot.published = slot.published.max(subscription.run);
             }
         }
     }

@@ -22,8 +22,17 @@ pub(super) struct Peer {
     pub(super) media_ssrc: u32,
     /// From DTLS on.
     pub(super) media: Option<Media>,
-    /// Runs of the video slots that the core knows of, by slot.
-    pub(super) runs: Vec<u32>,
+    /// By video slot.
+    pub(super) runs: Vec<SlotRun>,
+}
+
+/// How far a video slot is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct SlotRun {
+    /// The newest run that a table gave it. Beyond it the slot cannot be.
+    pub(super) published: u32,
+    /// Where the core knows it to be.
+    pub(super) known: u32,
 }
 
 /// What a leg with keys has.
@@ -46,11 +55,6 @@ pub(super) struct Rtcp {
 }
 
 impl Peer {
-    /// Number of the video slot with this SSRC.
-    pub(super) fn video_slot(&self, ssrc: u32) -> Option<u8> {
-        self.offer.video_slots.iter().position(|&slot| slot == ssrc).map(|slot| slot as u8)
-    }
-
     /// Whether a layer is still to be learned from RIDs. Legacy clients announce their one video SSRC.
     pub(super) fn wants_learning(&self) -> bool {
         self.offer.simulcast

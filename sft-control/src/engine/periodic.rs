@@ -1,8 +1,11 @@
 //! What happens by the clock: feedback to senders, reports, readings of the lanes for the core, the lease.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
-use super::{Engine, Time, transports::LEARNING};
+use super::{Engine, Time, memory, transports::LEARNING};
 use crate::{
     core::{
         Input,
@@ -12,11 +15,16 @@ use crate::{
     dataplane::{SourceReading, user::Outbox},
 };
 
-/// Between two transport-wide feedback packets of a leg (sft-protocol.md 10.4).
-const FEEDBACK: Duration = Duration::from_millis(64);
+/// Transport-wide feedback: every so often it is another group's turn, which makes 64 ms between two packets of
+/// a leg (sft-protocol.md 10.4). Of a thousand legs at the same instant they would fill the queues that the
+/// copies of media need.
+const FEEDBACK: Duration = Duration::from_millis(8);
+const FEEDBACK_GROUPS: u32 = 8;
 /// Between two readings of levels, slots and idle layers.
 const READINGS: Duration = Duration::from_millis(100);
-/// Between two receiver reports of a leg, and between two renewals of the lease.
+/// With each reading one group of legs gets its receiver report: a second between two reports of a leg.
+const REPORT_GROUPS: u32 = 10;
+/// Between two renewals of the lease.
 const SECOND: Duration = Duration::from_secs(1);
 
 /// When each of them is due.
@@ -24,16 +32,33 @@ pub(super) struct Schedule {
     feedback: Instant,
     readings: Instant,
     second: Instant,
+    memory: Instant,
+    /// Whose turn it is.
+    feedback_group: u32,
+    report_group: u32,
 }
 
 impl Schedule {
     pub(super) fn starting(now: Instant) -> Self {
-        Schedule { feedback: now, readings: now, second: now }
+        Schedule {
+            feedback: now,
+            readings: now,
+            second: now,
+            memory: now,
+            feedback_group: 0,
+            report_group: 0,
+        }
     }
 
     pub(super) fn next(&self) -> Instant {
         self.feedback.min(self.readings).min(self.second)
     }
+}
+
+/// Moves on to the next of `groups`.
+fn next_group(current: &mut u32, groups: u32) -> u32 {
+    *current = (*current + 1) % groups;
+    *current
 }
 
 /// `true` once per period; after a pause the missed ones are not made up for.
@@ -55,13 +80,16 @@ impl Engine {
         }
         if is_due(&mut self.schedule.second, SECOND, time.instant) {
             self.renew(time);
-            self.send_reports(time);
+        }
+        if is_due(&mut self.schedule.memory, memory::PERIOD, time.instant) {
+            memory::trim();
         }
     }
 
     /// Transport-wide feedback: what makes a sender's bitrate rise.
     fn send_feedback(&mut self) {
-        for peer in self.peers.values_mut() {
+        let group = next_group(&mut self.schedule.feedback_group, FEEDBACK_GROUPS);
+        for peer in self.peers.values_mut().filter(|peer| peer.leg.0 % FEEDBACK_GROUPS == group) {
             let Some(media) = peer.media.as_mut() else { continue };
             self.lanes.take_arrivals(peer.leg, &mut media.rtcp.arrivals);
             if media.rtcp.arrivals.is_empty() {
@@ -93,44 +121,48 @@ impl Engine {
         }
     }
 
-    fn send_reports(&mut self, time: Time) {
-        let conferences: Vec<ConferenceId> = self.lanes.conferences().collect();
-        for conference in conferences {
-            for (leg, readings) in by_leg(self.lanes.sources(conference)) {
-                let Some(peer) = self.peers.get_mut(&leg) else { continue };
-                let Some(media) = peer.media.as_mut() else { continue };
-                let Some(report) = media.rtcp.reporter.report(&readings, time.instant) else { continue };
-                if let Some((tuple, datagram)) = peer.seal_rtcp(&report) {
-                    self.outgoing.push(tuple, &datagram);
-                }
+    fn send_reports(&mut self, readings: Vec<SourceReading>, time: Time) {
+        for (leg, readings) in by_leg(readings) {
+            let Some(peer) = self.peers.get_mut(&leg) else { continue };
+            let Some(media) = peer.media.as_mut() else { continue };
+            let Some(report) = media.rtcp.reporter.report(&readings, time.instant) else { continue };
+            if let Some((tuple, datagram)) = peer.seal_rtcp(&report) {
+                self.outgoing.push(tuple, &datagram);
             }
         }
     }
 
     fn read_lanes(&mut self, time: Time) {
         let conferences: Vec<ConferenceId> = self.lanes.conferences().collect();
+        let group = next_group(&mut self.schedule.report_group, REPORT_GROUPS);
         for conference in conferences {
-            let readings = self.lanes.sources(conference);
+            let mut readings = self.lanes.sources(conference);
             if let Some(table) = self.lanes.table(conference) {
                 let (levels, layers) = read_sources(table, &readings, time.monotonic_ns);
                 let speakers = self.lanes.speakers(conference);
                 self.inputs.push_back(Input::AudioReading { conference, speakers, levels });
                 self.inputs.extend(layers);
             }
-            self.read_slots(conference);
+            readings.retain(|reading| reading.leg.0 % REPORT_GROUPS == group);
+            self.send_reports(readings, time);
         }
+        self.read_slots();
     }
 
-    /// Tells the core which slots have reached a new run: a pending switch is done.
-    fn read_slots(&mut self, conference: ConferenceId) {
-        for reading in self.lanes.slots(conference) {
-            let Some(peer) = self.peers.get_mut(&reading.receiver) else { continue };
-            let Some(slot) = peer.video_slot(reading.ssrc) else { continue };
-            let Some(known) = peer.runs.get_mut(slot as usize) else { continue };
-            if *known != reading.run {
-                *known = reading.run;
-                let (receiver, run) = (reading.receiver, reading.run);
-                self.inputs.push_back(Input::SlotReached { receiver, slot, run });
+    /// Tells the core which slots have reached a new run: a pending switch is done. Only those that a table
+    /// gave a run they are not known to be at can have.
+    fn read_slots(&mut self) {
+        for (&receiver, peer) in &mut self.peers {
+            let first = peer.offer.audio_slots.len();
+            for (slot, run) in peer.runs.iter_mut().enumerate().filter(|(_, run)| run.known < run.published) {
+                let Some(reading) = self.lanes.slot(receiver, first + slot) else { continue };
+                if std::mem::replace(&mut run.known, reading.run) != reading.run {
+                    self.inputs.push_back(Input::SlotReached {
+                        receiver,
+                        slot: slot as u8,
+                        run: reading.run,
+                    });
+                }
             }
         }
     }
@@ -149,12 +181,10 @@ fn read_sources(
     now_ns: u64,
 ) -> (Vec<AudioLevel>, Vec<Input>) {
     let (mut levels, mut layers) = (Vec::new(), Vec::new());
+    let readings: HashMap<_, _> =
+        readings.iter().map(|reading| ((reading.leg, reading.ssrc), reading)).collect();
     for source in &table.sources {
-        let Some(reading) =
-            readings.iter().find(|reading| reading.leg == source.leg && reading.ssrc == source.ssrc)
-        else {
-            continue;
-        };
+        let Some(reading) = readings.get(&(source.leg, source.ssrc)) else { continue };
         let leg = source.leg;
         let idle = Duration::from_nanos(now_ns.saturating_sub(reading.stats.last_arrival_ns));
         match source.media {
@@ -172,6 +202,13 @@ fn read_sources(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_leg_has_a_turn_in_each_round() {
+        let mut group = 0;
+        let turns: Vec<u32> = (0..FEEDBACK_GROUPS).map(|_| next_group(&mut group, FEEDBACK_GROUPS)).collect();
+        assert!((0..100).all(|leg| turns.iter().filter(|turn| leg % FEEDBACK_GROUPS == **turn).count() == 1));
+    }
 
     #[test]
     fn a_late_tick_is_not_made_up_for() {

@@ -12,20 +12,58 @@ use super::{
 use crate::{
     core::{
         ConferenceView, LegView,
-        table::{ConferenceTable, LegId, Media, Source, Speakers},
+        table::{ConferenceTable, LegId, Media, Receiver, Source, Speakers, Subscription},
     },
     dataplane::{Counters, SlotReading, SourceReading, lanes::LaneName},
 };
 
-/// One conference, with everything its rows are made from.
+/// One conference, with everything its rows are made from, by what the rows look for: a row for each of a
+/// thousand legs must not walk through all others.
 struct Call<'a> {
     view: &'a ConferenceView,
-    table: Option<&'a ConferenceTable>,
+    table: Table<'a>,
     speakers: Speakers,
-    sources: Vec<SourceReading>,
-    slots: Vec<SlotReading>,
+    /// By leg and SSRC.
+    sources: HashMap<(LegId, u32), SourceReading>,
+    slots: HashMap<(LegId, u32), SlotReading>,
     /// User hashes.
     names: HashMap<LegId, &'a str>,
+}
+
+/// What a conference's table says.
+#[derive(Default)]
+struct Table<'a> {
+    sources: usize,
+    key_generator: Option<LegId>,
+    sent: HashMap<LegId, Vec<&'a Source>>,
+    receivers: HashMap<LegId, &'a Receiver>,
+    /// The newest subscription of each video slot, by receiver and slot. During a switch two sources stand in
+    /// the slot; the one with the newer run is what it turns to.
+    shown: HashMap<(LegId, usize), (&'a Source, &'a Subscription)>,
+}
+
+impl<'a> Table<'a> {
+    fn of(table: &'a ConferenceTable) -> Self {
+        let receivers = table.receivers.iter().map(|receiver| (receiver.leg, &**receiver)).collect();
+        let mut found = Table { sources: table.sources.len(), receivers, ..Table::default() };
+        for source in &table.sources {
+            found.sent.entry(source.leg).or_default().push(source);
+            match source.media {
+                Media::Audio { reserved_run: Some(_) } => found.key_generator = Some(source.leg),
+                Media::Audio { reserved_run: None } => {}
+                Media::Video { .. } => source.subscribers.iter().for_each(|shown| found.show(source, shown)),
+            }
+        }
+        found
+    }
+
+    fn show(&mut self, source: &'a Source, subscription: &'a Subscription) {
+        let slot = (subscription.receiver, usize::from(subscription.slot));
+        let newest = self.shown.entry(slot).or_insert((source, subscription));
+        if newest.1.run < subscription.run {
+            *newest = (source, subscription);
+        }
+    }
 }
 
 impl Engine {
@@ -40,12 +78,14 @@ impl Engine {
     }
 
     fn call<'a>(&'a self, view: &'a ConferenceView) -> Call<'a> {
+        let sources = self.lanes.sources(view.conference).into_iter();
+        let slots = self.lanes.slots(view.conference).into_iter();
         Call {
             view,
-            table: self.lanes.table(view.conference),
+            table: self.lanes.table(view.conference).map(Table::of).unwrap_or_default(),
             speakers: self.lanes.speakers(view.conference),
-            sources: self.lanes.sources(view.conference),
-            slots: self.lanes.slots(view.conference),
+            sources: sources.map(|reading| ((reading.leg, reading.ssrc), reading)).collect(),
+            slots: slots.map(|reading| ((reading.receiver, reading.ssrc), reading)).collect(),
             names: view.legs.iter().map(|leg| (leg.leg, leg.user.as_str())).collect(),
         }
     }
@@ -92,9 +132,9 @@ impl Engine {
             lane: self.lanes.status(conference).unwrap_or(self.lanes.initial()).clone(),
             legs: call.view.legs.len(),
             established: call.view.legs.iter().filter(|leg| leg.is_established()).count(),
-            sources: call.table.map_or(0, |table| table.sources.len()),
-            copies: call.slots.iter().map(|slot| slot.packets).sum(),
-            bytes: call.slots.iter().map(|slot| slot.bytes).sum(),
+            sources: call.table.sources,
+            copies: call.slots.values().map(|slot| slot.packets).sum(),
+            bytes: call.slots.values().map(|slot| slot.bytes).sum(),
         }
     }
 
@@ -120,14 +160,12 @@ impl Engine {
 
 impl Call<'_> {
     fn sends(&self, leg: LegId) -> Vec<SourceStatus> {
-        let sources = self.table.into_iter().flat_map(|table| &table.sources);
-        sources.filter(|source| source.leg == leg).map(|source| self.source(source)).collect()
+        self.table.sent.get(&leg).into_iter().flatten().map(|source| self.source(source)).collect()
     }
 
     fn source(&self, source: &Source) -> SourceStatus {
-        let reading = self.sources.iter().find(|r| r.leg == source.leg && r.ssrc == source.ssrc);
-        let stats = reading.map(|reading| reading.stats).unwrap_or_default();
-        let heard_by_others = source.subscribers.iter().filter(|s| s.receiver != source.leg);
+        let stats =
+            self.sources.get(&(source.leg, source.ssrc)).map(|reading| reading.stats).unwrap_or_default();
         SourceStatus {
             kind: source.media.kind().name().into(),
             layer: match source.media {
@@ -135,7 +173,7 @@ impl Call<'_> {
                 Media::Video { layer } => Some(layer),
             },
             ssrc: source.ssrc,
-            receivers: heard_by_others.count(),
+            receivers: source.reaches().count(),
             packets: stats.packets,
             bytes: stats.bytes,
             level: matches!(source.media, Media::Audio { .. }).then_some(stats.level.min(127) as u8),
@@ -145,10 +183,7 @@ impl Call<'_> {
 
     /// Slots that somebody is in or that have carried something.
     fn receives(&self, leg: LegId) -> Vec<SlotStatus> {
-        let receivers = self.table.into_iter().flat_map(|table| &table.receivers);
-        let Some(receiver) = receivers.into_iter().find(|receiver| receiver.leg == leg) else {
-            return Vec::new();
-        };
+        let Some(receiver) = self.table.receivers.get(&leg) else { return Vec::new() };
         let audio =
             receiver.audio.iter().enumerate().map(|(slot, start)| self.audio_slot(leg, slot, start.ssrc));
         let video =
@@ -158,32 +193,14 @@ impl Call<'_> {
 
     fn audio_slot(&self, leg: LegId, slot: usize, ssrc: u32) -> SlotStatus {
         let holder = match slot {
-            0 => self.key_generator(),
+            0 => self.table.key_generator,
             _ => self.speakers.get(slot).copied().flatten().map(|speaker| speaker.leg),
         };
         SlotStatus { from: self.name(holder), ..self.slot(leg, "audio", slot, ssrc) }
     }
 
-    fn key_generator(&self) -> Option<LegId> {
-        let sources = self.table.into_iter().flat_map(|table| &table.sources);
-        sources
-            .into_iter()
-            .find(|source| matches!(source.media, Media::Audio { reserved_run: Some(_) }))
-            .map(|source| source.leg)
-    }
-
-    /// During a switch two sources stand in the slot; the one with the newer run is what it turns to.
     fn video_slot(&self, leg: LegId, slot: usize, ssrc: u32) -> SlotStatus {
-        let sources = self.table.into_iter().flat_map(|table| &table.sources);
-        let subscriptions = sources.flat_map(|source| {
-            let subscribers = source.subscribers.iter().map(move |subscription| (source, subscription));
-            subscribers.filter(|(source, subscription)| {
-                matches!(source.media, Media::Video { .. })
-                    && subscription.receiver == leg
-                    && usize::from(subscription.slot) == slot
-            })
-        });
-        let newest = subscriptions.max_by_key(|(_, subscription)| subscription.run);
+        let newest = self.table.shown.get(&(leg, slot));
         let run = self.reading(leg, ssrc).map_or(0, |reading| reading.run);
         SlotStatus {
             from: self.name(newest.map(|(source, _)| source.leg)),
@@ -213,7 +230,7 @@ impl Call<'_> {
     }
 
     fn reading(&self, leg: LegId, ssrc: u32) -> Option<&SlotReading> {
-        self.slots.iter().find(|reading| reading.receiver == leg && reading.ssrc == ssrc)
+        self.slots.get(&(leg, ssrc))
     }
 
     fn name(&self, leg: Option<LegId>) -> Option<String> {

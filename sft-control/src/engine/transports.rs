@@ -26,6 +26,7 @@ impl Engine {
             self.take_event(leg, event, time);
         }
         self.events = events;
+        self.flush_much();
     }
 
     fn take_event(&mut self, leg: LegId, event: TransportEvent, time: Time) {

@@ -52,7 +52,7 @@ pub fn parse_answer(text: &str) -> Result<Answer, AnswerError> {
         return Err(AnswerError::TooManyLines);
     }
     let audio = accepted(&session, 0, "audio").ok_or(AnswerError::NoAudio)?;
-    accepted(&session, 2, "application").ok_or(AnswerError::NoData)?;
+    let data = accepted(&session, 2, "application").ok_or(AnswerError::NoData)?;
     if audio.proto != "UDP/TLS/RTP/SAVPF" && audio.proto != "RTP/SAVPF" {
         return Err(AnswerError::Protocol);
     }
@@ -74,6 +74,9 @@ pub fn parse_answer(text: &str) -> Result<Answer, AnswerError> {
         ice_lite: has(audio, "ice-lite") || session.has_attribute("ice-lite"),
         audio_ssrc: first_ssrc(audio, "audio SSRC")?,
         video_ssrc: video.map(|video| first_ssrc(video, "video SSRC")).transpose()?.flatten(),
+        max_message: values(&data.attributes, "max-message-size")
+            .next()
+            .and_then(|size| size.trim().parse().ok()),
         tool: values(&session.attributes, "tool").next().map(printable),
     })
 }

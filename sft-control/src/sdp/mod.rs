@@ -36,6 +36,8 @@ pub struct TransportParameters {
     pub fingerprint: [u8; 32],
     /// Advertised host candidates, best first.
     pub candidates: Vec<SocketAddr>,
+    /// Longest data-channel message that we take, in bytes.
+    pub max_message: usize,
 }
 
 impl fmt::Debug for TransportParameters {
@@ -71,6 +73,8 @@ pub struct Answer {
     pub audio_ssrc: Option<u32>,
     /// Legacy clients: the SSRC of their one video stream.
     pub video_ssrc: Option<u32>,
+    /// Longest data-channel message that the client says it takes, in bytes; 0 = any.
+    pub max_message: Option<usize>,
     /// The `a=tool:` line, for the log: at most 100 printable characters.
     pub tool: Option<String>,
 }
@@ -85,6 +89,7 @@ impl fmt::Debug for Answer {
             .field("ice_lite", &self.ice_lite)
             .field("audio_ssrc", &self.audio_ssrc)
             .field("video_ssrc", &self.video_ssrc)
+            .field("max_message", &self.max_message)
             .field("tool", &self.tool)
             .finish_non_exhaustive()
     }

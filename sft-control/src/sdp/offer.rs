@@ -138,7 +138,10 @@ impl Section<'_> {
         line(text, format_args!("a=sendrecv"))?;
         line(text, format_args!("a=mid:data"))?;
         self.common(text)?;
-        line(text, format_args!("a=sctpmap:5000 webrtc-datachannel 16"))
+        line(text, format_args!("a=sctpmap:5000 webrtc-datachannel 16"))?;
+        // Without it a browser sends 64 KiB at most (RFC 8841 section 6.1): fewer authorisations than a large
+        // conference has legs.
+        line(text, format_args!("a=max-message-size:{}", self.transport.max_message))
     }
 
     fn audio_slot(&self, text: &mut String, mid: usize, ssrc: u32) -> fmt::Result {

@@ -39,6 +39,11 @@ impl Outbox for SendBatch {
 }
 
 impl SendBatch {
+    /// Bytes that wait for a flush.
+    pub fn waiting(&self) -> usize {
+        self.queues.iter().map(|queue| queue.bytes.len()).sum()
+    }
+
     /// Sends everything; afterwards the batch is empty.
     pub fn flush(&mut self, sockets: &MediaSockets) -> SendReport {
         let mut report = SendReport::default();

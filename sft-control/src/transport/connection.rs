@@ -10,7 +10,6 @@ use sft_common::{
 use str0m::{
     Event, IceConnectionState, IceCreds, Input, Output, Rtc, RtcConfig, RtcError,
     channel::{ChannelConfig, ChannelId},
-    crypto::Fingerprint,
     net::{Protocol, Receive, Transmit},
 };
 
@@ -18,15 +17,13 @@ use super::{
     Identity, MAX_BACKLOG, MAX_DATAGRAM, MAX_MESSAGE, MediaAddress, SendError, TransportEvent,
     addresses::{Addresses, remote_candidates, sends_to},
     checks::Checks,
+    description,
     dtls::{self, Export, KeySlot},
     paths::Paths,
     roaming::{Roaming, Step},
     stun,
 };
-use crate::{
-    dataplane::Tuple,
-    sdp::{Answer, Setup},
-};
+use crate::{dataplane::Tuple, sdp::Answer};
 
 /// Label of the data channel that the server opens (sft-protocol.md 8).
 const CHANNEL: &str = "calling-3.0";
@@ -35,8 +32,6 @@ const CHECK_RTO: Duration = Duration::from_millis(150);
 /// How long a leg may be without a working pair, on top of the 22 s that the agent takes to notice. Together
 /// the 30 s after which consent to send has expired (RFC 7675 section 5.1).
 const DISCONNECTED: Duration = Duration::from_secs(8);
-/// Largest message that a client may send, in bytes.
-const RECEIVE: u32 = 256 * 1024;
 /// Longest parts of the user name that our checks can carry.
 const UFRAG: usize = 96;
 /// How often str0m is asked to go on at one instant.
@@ -69,6 +64,8 @@ pub(super) struct Connection {
     paths: Paths,
     roaming: Roaming,
     channel: ChannelId,
+    /// Longest message that the client takes, in bytes.
+    longest: usize,
     open: bool,
     /// Since when no pair works.
     disconnected: Option<Instant>,
@@ -93,19 +90,15 @@ impl Connection {
         }
         let (mut rtc, keys) = stack(identity, own, now);
         let remote = IceCreds { ufrag: answer.ufrag.clone(), pass: answer.password.clone() };
-        let fingerprint = Fingerprint { hash_func: "sha-256".into(), bytes: answer.fingerprint.to_vec() };
         let media = Addresses::new(media);
         for candidate in media.candidates() {
             rtc.add_local_candidate(candidate);
         }
-        let active = answer.setup == Setup::Passive;
+        rtc.sdp_api().accept_offer(description::of(answer)?)?;
         let mut api = rtc.direct_api();
-        // The offerer controls, and a full agent controls a lite one (RFC 8445 section 6.1.1).
+        // The offerer controls, and a full agent controls a lite one (RFC 8445 section 6.1.1). To str0m it
+        // looks as if the client had offered.
         api.set_ice_controlling(true);
-        api.set_remote_ice_credentials(remote.clone());
-        api.set_remote_fingerprint(fingerprint);
-        api.start_dtls(active)?;
-        api.start_sctp(active);
         let channel =
             api.create_data_channel(ChannelConfig { label: CHANNEL.into(), ..ChannelConfig::default() });
         for candidate in remote_candidates(&answer.candidates) {
@@ -123,6 +116,7 @@ impl Connection {
             paths: Paths::default(),
             roaming: Roaming::default(),
             channel,
+            longest: description::longest(answer),
             open: false,
             disconnected: None,
             rtc_due: now,
@@ -207,8 +201,8 @@ impl Connection {
 
     /// See [`super::Transport::send`]. What it makes is sent at the next call with the time.
     pub(super) fn send(&mut self, message: &str, now: Instant) -> Result<(), SendError> {
-        if message.len() > MAX_MESSAGE {
-            return Err(SendError::TooLong { length: message.len(), limit: MAX_MESSAGE });
+        if message.len() > self.longest {
+            return Err(SendError::TooLong { length: message.len(), limit: self.longest });
         }
         let mut channel = self.rtc.channel(self.channel).filter(|_| self.open).ok_or(SendError::NoChannel)?;
         self.rtc_due = now;
@@ -382,7 +376,7 @@ fn stack(identity: &Identity, own: &IceCreds, now: Instant) -> (Rtc, KeySlot) {
         // Media never gets here; tables for it would only take memory.
         .clear_codecs()
         .clear_extension_map()
-        .set_sctp_max_message_size(RECEIVE)
+        .set_sctp_max_message_size(MAX_MESSAGE as u32)
         .set_sctp_max_buffered_amount(MAX_BACKLOG);
     config.set_initial_stun_rto(CHECK_RTO);
     dtls::build(config, identity, now)

@@ -15,7 +15,7 @@ use sft_common::{
 use str0m::IceCreds;
 
 use super::{
-    Identity, MediaAddress, TransportEvent,
+    Identity, MAX_MESSAGE, MediaAddress, TransportEvent,
     connection::{Connection, Problem},
     early::Early,
     stun,
@@ -84,6 +84,7 @@ impl Transport {
             password: own.pass.clone(),
             fingerprint: identity.fingerprint(),
             candidates: media.iter().map(|address| address.advertised).collect(),
+            max_message: MAX_MESSAGE,
         };
         let transport = Transport {
             leg,
@@ -167,7 +168,8 @@ impl Transport {
 
     /// Everything to be done since the last poll, in order, and at last when to call again.
     pub fn poll(&mut self, into: &mut Vec<TransportEvent>) {
-        into.append(&mut self.events);
+        // Not appended: there are many legs, and each would keep room for the most it ever had to do.
+        into.extend(std::mem::take(&mut self.events));
         let due = match &self.state {
             State::Started(connection) => connection.due(),
             State::Offered(_) | State::Closed | State::Failed => self.now + IDLE,

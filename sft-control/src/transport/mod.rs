@@ -7,6 +7,7 @@ mod addresses;
 mod checks;
 mod connection;
 mod demux;
+mod description;
 mod dtls;
 mod early;
 mod identity;
@@ -26,11 +27,12 @@ use crate::dataplane::{LegKeys, SessionKey, Tuple};
 /// Longest datagram of ICE or DTLS that is taken in, in bytes. str0m reads DTLS records into a buffer of this
 /// size and cannot go on once one did not fit.
 pub const MAX_DATAGRAM: usize = 2000;
-/// Longest message that can be sent on the data channel, in bytes: what a peer takes that announces nothing
-/// else (RFC 8841 section 6.1); str0m's direct interface cannot set more.
-pub const MAX_MESSAGE: usize = 64 * 1024;
-/// Bytes of a leg's data channel that may wait for the client's acknowledgement.
-pub const MAX_BACKLOG: usize = 256 * 1024;
+/// Longest message on the data channel in either direction, in bytes: the participant list of the largest
+/// conference, which has about 150 bytes for each leg, and room to spare. Browsers take no more, either.
+pub const MAX_MESSAGE: usize = 256 * 1024;
+/// Bytes of a leg's data channel that may wait for the client's acknowledgement: a long list beside the one
+/// that is on its way.
+pub const MAX_BACKLOG: usize = 512 * 1024;
 /// Address pairs from which a leg's checks are taken in its life. Bounds what a hostile client can make us
 /// remember and check; one that roams more often has to join again.
 pub const MAX_PAIRS: usize = 64;

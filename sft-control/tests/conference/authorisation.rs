@@ -1,5 +1,8 @@
 //! Media flows between two members that authorise each other, and only then (sft-protocol.md 9.3).
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
 use serde_json::json;
+use sft_control::core::table::LegId;
 
 use crate::support::{A_WHILE, Bench, confpart, message};
 
@@ -115,4 +118,62 @@ fn many_authorisations_at_once_share_a_table() {
     bench.advance(A_WHILE);
     assert!(bench.published() <= 2, "{}", bench.published());
     assert_eq!(bench.hearers(legs[0]), legs[1..]);
+}
+
+/// A list for each of many members would be as long as all others together.
+#[test]
+fn members_of_a_large_conference_share_their_audience() {
+    let mut bench = Bench::new();
+    let legs: Vec<LegId> = (0..40).map(|user| bench.enter(&format!("{user:032}"))).collect();
+    bench.advance(A_WHILE * 10);
+    for leg in &legs {
+        bench.authorise_all(*leg);
+    }
+    bench.advance(A_WHILE);
+    let first = bench.audio(legs[0]).subscribers.clone();
+    for leg in &legs {
+        assert!(Arc::ptr_eq(&first, &bench.audio(*leg).subscribers));
+        assert_eq!(bench.audio(*leg).reaches().count(), legs.len() - 1);
+    }
+    // One that is not authorised any more is off everybody's, and hears nobody.
+    bench.authorise(legs[7], &[]);
+    bench.advance(A_WHILE);
+    assert_eq!((bench.audio(legs[7]).subscribers.len(), bench.audio(legs[8]).reaches().count()), (0, 38));
+}
+
+/// Nobody loses whom it reached, and all lists together stay within what the maps hold.
+#[test]
+fn while_authorisations_trickle_in_lists_are_bounded() {
+    let mut bench = Bench::new();
+    let count = 90;
+    let user = |number: usize| format!("{number:032}");
+    let legs: Vec<LegId> = (0..count).map(|number| bench.enter(&user(number))).collect();
+    bench.advance(A_WHILE * 10);
+    let mut reached = vec![0; count];
+    for known in [count / 3, count / 2, count - 1, count] {
+        for (number, leg) in legs.iter().enumerate() {
+            // Each leaves out another one, so that no two lists are the same.
+            let others = (0..known).filter(|other| *other != (number + 1) % count && *other != number);
+            let others: Vec<String> = others.map(user).collect();
+            bench.authorise(*leg, &others.iter().map(String::as_str).collect::<Vec<_>>());
+            bench.advance(Duration::from_millis(30));
+            let entries: HashMap<_, usize> = bench
+                .table()
+                .sources
+                .iter()
+                .map(|source| (source.subscribers.as_ptr(), source.subscribers.len()))
+                .collect();
+            assert!(entries.values().sum::<usize>() <= 32 * count);
+        }
+        for (leg, before) in legs.iter().zip(&mut reached) {
+            let now = bench.audio(*leg).reaches().count();
+            assert!(now >= *before, "{leg:?} reaches {now} after {before}");
+            *before = now;
+        }
+    }
+    for leg in &legs {
+        bench.authorise_all(*leg);
+    }
+    bench.advance(A_WHILE);
+    assert!(legs.iter().all(|leg| bench.audio(*leg).reaches().count() == count - 1));
 }

@@ -2,7 +2,10 @@
 use std::time::Duration;
 
 use serde_json::json;
-use sft_control::core::{Config, Input};
+use sft_control::{
+    core::{Config, Input},
+    transport::MAX_MESSAGE,
+};
 
 use crate::support::{A_WHILE, Bench, GROUP, config, message};
 
@@ -62,7 +65,7 @@ fn a_message_that_is_too_long_is_counted() {
     let mut bench = Bench::new();
     let [a, _] = bench.conference(["A", "B"]);
     let mut ping = message("PING", false, json!({})).to_string();
-    ping.push_str(&" ".repeat(128 * 1024));
+    ping.push_str(&" ".repeat(MAX_MESSAGE));
     bench.input(Input::ChannelMessage { leg: a, data: ping.into_bytes() });
     assert_eq!((bench.dropped(), bench.sent(a).len()), (1, 0));
 }

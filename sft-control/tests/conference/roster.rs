@@ -2,9 +2,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sft_control::core::Input;
+use sft_control::core::{Config, Input, table::LegId};
 
-use crate::support::{A_WHILE, Bench, GROUP, URL, answer_sdp, confconn, setup};
+use crate::support::{A_WHILE, Bench, GROUP, URL, answer_sdp, confconn, config, setup};
 
 #[test]
 fn the_first_is_told_to_start_and_is_in_its_own_list() {
@@ -41,7 +41,7 @@ fn all_get_the_same_list_in_join_order() {
     assert_eq!(to_a["participants"], to_b["participants"]);
     assert_eq!((bench.listed(a), &to_a["entropy"]), (vec!["A".into(), "B".into()], &to_b["entropy"]));
     assert_eq!(to_a["timestamp"], to_b["timestamp"]);
-    assert_eq!((&to_a["seqno"], &to_b["seqno"]), (&json!("2"), &json!("3")), "numbered one by one");
+    assert_eq!((&to_a["seqno"], &to_b["seqno"]), (&json!("2"), &json!("2")), "one version");
     assert_eq!((&to_a["should_start"], &to_a["participants"][1]["timestamp"]), (&json!(false), &json!(1)));
 }
 
@@ -122,13 +122,40 @@ fn mute_is_in_the_next_list_and_causes_none() {
 fn many_who_come_at_once_share_a_list() {
     let mut bench = Bench::new();
     let a = bench.enter("A");
-    for user in ["B", "C", "D"] {
-        bench.enter(user);
-    }
+    let newcomers = ["B", "C", "D"].map(|user| bench.enter(user));
     assert_eq!(bench.sent_of(a, "CONFPART").len(), 1);
     bench.advance(A_WHILE);
+    for newcomer in newcomers {
+        assert_eq!(bench.sent_of(newcomer, "CONFPART").len(), 1, "not the list that was there before it");
+        assert_eq!(bench.listed(newcomer), ["A", "B", "C", "D"]);
+    }
     assert_eq!(bench.sent_of(a, "CONFPART").len(), 2);
     assert_eq!(bench.listed(a), ["A", "B", "C", "D"]);
+}
+
+/// What everybody gets of a long list at the same instant would fill queues and keep the server from media.
+#[test]
+fn a_long_list_goes_out_in_portions_to_newcomers_first() {
+    let mut bench = Bench::with(Config { max_legs: 200, max_conference_legs: 200, ..config() });
+    let legs: Vec<LegId> = (0..150).map(|user| bench.enter(&format!("{user:032}"))).collect();
+    bench.advance(A_WHILE * 10);
+    bench.take();
+    let newcomer = bench.enter("newcomer");
+    let served =
+        |bench: &Bench| legs.iter().filter(|leg| !bench.sent_of(**leg, "CONFPART").is_empty()).count();
+    let at_once = served(&bench);
+    assert!((1..100).contains(&at_once), "{at_once}");
+    assert_eq!(bench.sent_of(newcomer, "CONFPART").len(), 1);
+    // Who leaves meanwhile is in no list that goes out later, and nobody gets two for that.
+    bench.advance(Duration::from_millis(10));
+    bench.input(Input::ChannelClosed { leg: legs[0] });
+    bench.advance(A_WHILE * 10);
+    for leg in &legs[1..] {
+        let lists = bench.sent_of(*leg, "CONFPART");
+        assert_eq!(lists.last().unwrap()["participants"].as_array().unwrap().len(), 150);
+    }
+    let lists: usize = legs[1..].iter().map(|leg| bench.sent_of(*leg, "CONFPART").len()).sum();
+    assert!(lists < 2 * legs.len() - at_once, "who has not got a version yet gets the next one only");
 }
 
 #[test]

@@ -66,6 +66,7 @@ impl Pair {
             ice_lite: false,
             audio_ssrc: None,
             video_ssrc: None,
+            max_message: None,
             tool: None,
         };
         self.transport.start(&answer, self.now);

@@ -45,6 +45,22 @@ fn the_longest_message_arrives_and_a_longer_one_is_refused() {
 }
 
 #[test]
+fn a_client_that_says_what_it_takes_is_sent_no_more() {
+    let mut world = World::new();
+    let leg = world.offer(1);
+    world.client(leg, &[direct(CLIENT)], sft_control::sdp::Setup::Active);
+    let answer = sft_control::sdp::Answer { max_message: Some(1000), ..world.answer(leg) };
+    world.start(leg, &answer);
+    assert!(world.run_until(Duration::from_secs(2), |world| world.is_open(leg)));
+    world.with(leg, |transport| {
+        assert_eq!(transport.send(&"m".repeat(1001)), Err(SendError::TooLong { length: 1001, limit: 1000 }));
+    });
+    world.send(leg, &"m".repeat(1000));
+    world.run(Duration::from_millis(100));
+    assert_eq!(world.clients[&leg].messages.len(), 1);
+}
+
+#[test]
 fn a_client_that_takes_nothing_is_noticed_and_memory_is_bounded() {
     let mut world = World::new();
     let leg = world.connected(1, &[direct(CLIENT)]);

@@ -11,7 +11,7 @@ use crate::support::{
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use sft_common::demux::{self, Packet};
 use sft_control::{
-    core::table::{ConferenceTable, Layer, LegId, Media, Source, Speaker},
+    core::table::{ConferenceTable, Layer, LegId, Media, Source, Speaker, Subscription},
     dataplane::{SlotReading, SourceReading},
 };
 
@@ -91,7 +91,7 @@ impl Test {
         } else {
             self.both.each(|lane| join(lane, leg)).unwrap();
         }
-        self.table.receivers.push(receiver(leg));
+        self.table.receivers.push(receiver(leg).into());
         self.table.sources.push(audio(leg, &[]));
         self.table.sources.extend(LAYERS.map(|layer| video(leg, layer, Vec::new())));
         let legs = self.legs();
@@ -115,7 +115,7 @@ impl Test {
         self.table.sources.retain(others);
         self.hidden.retain(others);
         for source in self.table.sources.iter_mut().chain(&mut self.hidden) {
-            source.subscribers.retain(|subscription| subscription.receiver != LegId(leg));
+            retain(source, |subscription| subscription.receiver != LegId(leg));
         }
         self.streams.retain(|stream| stream.sender.leg != leg);
         self.without_path.retain(|known| *known != leg);
@@ -134,7 +134,7 @@ impl Test {
             for source in
                 table.sources.iter_mut().filter(|source| matches!(source.media, Media::Video { .. }))
             {
-                source.subscribers.retain(|known| known.receiver != LegId(receiver) || known.slot != slot);
+                retain(source, |known| known.receiver != LegId(receiver) || known.slot != slot);
             }
         }
         let videos = table.sources.iter_mut().filter(|source| matches!(source.media, Media::Video { .. }));
@@ -145,10 +145,10 @@ impl Test {
         let place = random.random_range(0..videos.len());
         let mut added = subscription(receiver, slot, *run);
         added.from_keyframe = from_keyframe;
-        videos[place].subscribers.push(added);
+        let mut subscribers = videos[place].subscribers.to_vec();
+        subscribers.push(added);
         // No receiver has one slot twice in a list.
         let mut seen = Vec::new();
-        let subscribers = &mut videos[place].subscribers;
         subscribers.reverse();
         subscribers.retain(|known| {
             let is_new = !seen.contains(&(known.receiver, known.slot));
@@ -156,6 +156,7 @@ impl Test {
             is_new
         });
         subscribers.reverse();
+        videos[place].subscribers = subscribers.into();
         self.publish();
     }
 
@@ -348,6 +349,11 @@ fn damage(packet: &mut Vec<u8>, random: &mut StdRng) {
     if demux::classify(packet[0], packet[1]) != Packet::Rtp {
         *packet = whole;
     }
+}
+
+/// Takes subscriptions out of a source's list.
+fn retain(source: &mut Source, which: impl Fn(&&Subscription) -> bool) {
+    source.subscribers = source.subscribers.iter().filter(which).copied().collect();
 }
 
 fn slot_facts(slot: &SlotReading) -> (LegId, [u64; 5]) {

@@ -181,7 +181,7 @@ impl Call {
         let sources: Vec<Source> = images.into_iter().chain(sounds).collect();
         ConferenceTable {
             conference: CONFERENCE,
-            receivers: legs.iter().map(|leg| receiver(*leg)).collect(),
+            receivers: legs.iter().map(|leg| receiver(*leg).into()).collect(),
             sources,
         }
     }

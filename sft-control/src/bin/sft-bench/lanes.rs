@@ -84,6 +84,7 @@ fn table(receivers: usize, media: Media) -> ConferenceTable {
                 audio: (0..5).map(|number| slot(leg, number)).collect(),
                 video: vec![slot(leg, 16)],
             })
+            .map(Into::into)
             .collect(),
         sources: vec![Source {
             leg: SENDER,

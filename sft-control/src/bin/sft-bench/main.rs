@@ -12,11 +12,12 @@ mod generator;
 mod kernel_lane;
 mod lanes;
 mod rig;
+mod scale;
 mod user_lane;
 
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, builder::TypedValueParser};
 
 /// Why a measurement failed, in words.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -32,6 +33,8 @@ struct Arguments {
 enum Benchmark {
     /// CPU time per forwarded copy, softirq included, of both lanes and of the least that userspace can do
     Dataplane(Dataplane),
+    /// Cost of a copy, memory of a leg and time of a join with conferences of up to a thousand legs
+    Scale(Scale),
 }
 
 #[derive(Debug, Args)]
@@ -59,9 +62,36 @@ struct Dataplane {
     json: bool,
 }
 
+#[derive(Debug, Args)]
+struct Scale {
+    /// Legs of a conference, a row for each
+    #[arg(long, value_name = "N", default_value = "10,100,300,1000", value_delimiter = ',', value_parser = sizes())]
+    sizes: Vec<usize>,
+    /// Length of each row's measurement
+    #[arg(long, value_name = "S", default_value_t = 8)]
+    seconds: usize,
+    /// Legs that join at the same time in each row
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    joining: usize,
+    /// Measure how long 100 legs take that join at once, too
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
+    join: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// A leg watches nine others.
+fn sizes() -> impl TypedValueParser<Value = usize> {
+    clap::value_parser!(u16).range(10..=1000).map(usize::from)
+}
+
 fn main() -> ExitCode {
-    let Benchmark::Dataplane(options) = Arguments::parse().benchmark;
-    match dataplane::run(&options) {
+    let result = match Arguments::parse().benchmark {
+        Benchmark::Dataplane(options) => dataplane::run(&options),
+        Benchmark::Scale(options) => scale::run(&options),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error}");

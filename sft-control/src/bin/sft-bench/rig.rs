@@ -82,7 +82,7 @@ impl Rig {
     }
 }
 
-fn unshare() -> Result<(), Failure> {
+pub(crate) fn unshare() -> Result<(), Failure> {
     // SAFETY: no pointers; the process has one thread.
     match unsafe { libc::unshare(libc::CLONE_NEWNET | libc::CLONE_NEWNS) } {
         0 => Ok(()),
@@ -90,7 +90,12 @@ fn unshare() -> Result<(), Failure> {
     }
 }
 
-fn mount(source: &str, target: &str, kind: Option<&str>, flags: libc::c_ulong) -> Result<(), Failure> {
+pub(crate) fn mount(
+    source: &str,
+    target: &str,
+    kind: Option<&str>,
+    flags: libc::c_ulong,
+) -> Result<(), Failure> {
     let text = |text: &str| std::ffi::CString::new(text);
     let (source, path) = (text(source)?, text(target)?);
     let kind = kind.map(text).transpose()?;
@@ -108,11 +113,11 @@ fn mac(interface: &str) -> Result<[u8; 6], Failure> {
     bytes?.try_into().map_err(|_| format!("{interface} has no Ethernet address").into())
 }
 
-fn ip(arguments: &[&str]) -> Result<(), Failure> {
+pub(crate) fn ip(arguments: &[&str]) -> Result<(), Failure> {
     run(Command::new("ip").args(arguments))
 }
 
-fn run(command: &mut Command) -> Result<(), Failure> {
+pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
     let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
     if output.status.success() {
         return Ok(());

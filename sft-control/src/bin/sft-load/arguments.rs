@@ -1,12 +1,13 @@
 //! The command line.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use clap::{Parser, ValueEnum};
 
 use crate::{
     dtls::{self, COUNTER_MODE, GCM_128, GCM_256},
     http::Endpoint,
+    plan::Plan,
 };
 
 /// Most video slots that the protocol has (sft-protocol.md 3.5).
@@ -33,12 +34,31 @@ pub(crate) struct Arguments {
     /// Legs that talk; the others send silence, which must not arrive anywhere. The first leg is one of them
     #[arg(long, value_name = "K", alias = "talkers", default_value_t = 5)]
     pub(crate) talking: u16,
+    /// Legs that do not talk send no audio instead of silence: with --talking 0 and without --video all legs
+    /// just join and stay
+    #[arg(long)]
+    pub(crate) idle: bool,
+    /// Time between two audio packets of a leg
+    #[arg(long, value_name = "MS", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=400))]
+    pub(crate) interval: u16,
+    /// Legs that may be joining at the same time
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) joining: u16,
     /// Length of the measuring window
     #[arg(long, value_name = "S", default_value_t = 10)]
     pub(crate) seconds: u64,
     /// Every leg sends video in two layers, and watches others
     #[arg(long)]
     pub(crate) video: bool,
+    /// Send and watch the lower layer only
+    #[arg(long, requires = "video")]
+    pub(crate) low: bool,
+    /// Time between two pictures of a video
+    #[arg(long, value_name = "MS", requires = "video", default_value_t = 40, value_parser = clap::value_parser!(u16).range(1..=2000))]
+    pub(crate) frame_interval: u16,
+    /// Legs authorise only the others of their circle of N, and watch only them [default: everybody]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(2..))]
+    pub(crate) circle: Option<u16>,
     /// Videos that each leg watches, half of them in the higher layer [default: 9, or all there are]
     #[arg(long, value_name = "M", requires = "video", value_parser = clap::value_parser!(u16).range(0..=MOST_SLOTS as i64))]
     pub(crate) watch: Option<u16>,
@@ -57,9 +77,28 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
+    /// What the legs of each conference do.
+    pub(crate) fn plan(&self) -> Plan {
+        Plan {
+            legs: self.legs,
+            talking: self.talking.min(self.legs),
+            silence: !self.idle,
+            interval: Duration::from_millis(self.interval.into()),
+            video: self.video,
+            high: !self.low,
+            frame_interval: Duration::from_millis(self.frame_interval.into()),
+            circle: self.circle(),
+            watched: self.watched() as u16,
+        }
+    }
+
+    fn circle(&self) -> u16 {
+        self.circle.unwrap_or(self.legs).min(self.legs)
+    }
+
     /// Videos that each leg watches.
     pub(crate) fn watched(&self) -> usize {
-        let others = usize::from(self.legs) - 1;
+        let others = usize::from(self.circle()) - 1;
         match (self.video, self.watch) {
             (false, _) => 0,
             (true, Some(watch)) => others.min(usize::from(watch)),
@@ -119,6 +158,12 @@ mod tests {
     }
 
     #[test]
+    fn who_is_in_a_circle_watches_no_more_than_the_others_in_it() {
+        assert_eq!(parse(&["--legs", "20", "--circle", "5", "--video"]).unwrap().watched(), 4);
+        assert_eq!(parse(&["--legs", "4", "--circle", "5", "--video"]).unwrap().watched(), 3);
+    }
+
+    #[test]
     fn as_many_slots_are_asked_for_as_stock_clients_do_or_as_are_needed() {
         assert_eq!(parse(&["--legs", "4", "--video"]).unwrap().video_slots(), 9);
         assert_eq!(parse(&["--legs", "30", "--video", "--watch", "20"]).unwrap().video_slots(), 20);
@@ -140,5 +185,13 @@ mod tests {
         {
             assert!(parse(wrong).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn idle_legs_send_nothing() {
+        let plan = parse(&["--legs", "1000", "--talking", "0", "--idle"]).unwrap().plan();
+        assert!((0..1000).all(|leg| !plan.sends_audio(leg)));
+        let plan = parse(&["--legs", "3", "--talking", "1"]).unwrap().plan();
+        assert!((0..3).all(|leg| plan.sends_audio(leg)));
     }
 }

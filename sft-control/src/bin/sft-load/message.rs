@@ -123,11 +123,11 @@ impl Writer {
         self.message("PROPSYNC", resp, ("sft", "SFT"), fields)
     }
 
-    /// Authorises these participants.
-    pub(crate) fn authorise<'a>(&self, others: impl Iterator<Item = &'a Participant>) -> String {
-        let entry = |other: &Participant| {
+    /// Authorises these participants, or says that it does not.
+    pub(crate) fn authorise<'a>(&self, others: impl Iterator<Item = (&'a Participant, bool)>) -> String {
+        let entry = |(other, authorised): (&Participant, bool)| {
             json!({
-                "userid": other.userid, "clientid": other.clientid, "authorized": true,
+                "userid": other.userid, "clientid": other.clientid, "authorized": authorised,
                 "ssrc_audio": other.ssrc_audio.to_string(), "ssrc_video": other.ssrc_video.to_string(),
                 "timestamp": 0,
             })
@@ -221,7 +221,7 @@ mod tests {
             ssrc_audio: 1_736_396_441,
             ssrc_video: 3_782_727_422,
         };
-        let message: Value = serde_json::from_str(&writer().authorise([&other].into_iter())).unwrap();
+        let message: Value = serde_json::from_str(&writer().authorise([(&other, true)].into_iter())).unwrap();
         assert_eq!(message["sessid"], "");
         assert_eq!(message["resp"], true);
         assert_eq!(

@@ -63,6 +63,8 @@ pub(crate) struct Offer {
     pub(crate) lite: bool,
     /// Values of the `candidate` attributes.
     pub(crate) candidates: Vec<String>,
+    /// Longest data-channel message that the server takes, in bytes.
+    pub(crate) max_message: u32,
     pub(crate) lines: Vec<Line>,
 }
 
@@ -90,6 +92,7 @@ impl Offer {
             fingerprint: transport("fingerprint")?,
             lite,
             candidates,
+            max_message: max_message(&session)?,
             lines,
         };
         offer.check_bundle(find(&session.attributes, "group")?)?;
@@ -135,6 +138,13 @@ impl Offer {
         let twice = self.audio_slots().chain(self.video_slots()).find(|ssrc| !seen.insert(*ssrc));
         twice.map_or(Ok(()), |ssrc| Err(OfferError::TwiceOffered(ssrc)))
     }
+}
+
+/// 64 KiB unless the offer says otherwise, as in browsers (RFC 8841 section 6.1).
+fn max_message(session: &Session) -> Result<u32, OfferError> {
+    let attributes = session.medias.iter().flat_map(|media| values(&media.attributes, "max-message-size"));
+    let size = attributes.map(str::parse).next().unwrap_or(Ok(64 * 1024));
+    size.map_err(|_| OfferError::Missing("a=max-message-size that is a number".into()))
 }
 
 /// `sftd`, then a version of at least 3 that is not exactly 4.1.

@@ -1,6 +1,8 @@
 //! Who sends what in a conference, who watches whom, and which copies must therefore arrive: the rules of
 //! sft-protocol.md 10.4 and 10.5 for legs that keep talking and keep sending both layers.
 
+use std::time::Duration;
+
 use crate::marker::Stream;
 
 /// Audio slots besides the key generator's.
@@ -12,7 +14,17 @@ pub(crate) struct Plan {
     pub(crate) legs: u16,
     /// The first so many legs talk.
     pub(crate) talking: u16,
+    /// The others send silence; else nothing.
+    pub(crate) silence: bool,
+    /// Between two audio packets of a leg.
+    pub(crate) interval: Duration,
     pub(crate) video: bool,
+    /// Both layers of it; else the lower one.
+    pub(crate) high: bool,
+    /// Between two pictures of a video.
+    pub(crate) frame_interval: Duration,
+    /// Legs that authorise each other: the first so many, the next so many, ...
+    pub(crate) circle: u16,
     /// Videos that each leg watches; less than `legs`.
     pub(crate) watched: u16,
 }
@@ -52,12 +64,22 @@ impl Plan {
         leg < self.talking
     }
 
+    pub(crate) fn sends_audio(&self, leg: u16) -> bool {
+        self.silence || self.is_talking(leg)
+    }
+
+    /// Whether the legs authorise each other.
+    pub(crate) fn together(&self, one: u16, other: u16) -> bool {
+        one / self.circle == other / self.circle
+    }
+
     /// What `receiver` must get in the measuring window of a stream of `sender`.
     pub(crate) fn expectation(&self, receiver: u16, sender: u16, stream: Stream) -> Expectation {
-        if receiver == sender {
+        if receiver == sender || !self.together(receiver, sender) {
             return Expectation::None;
         }
         match stream {
+            Stream::Audio if !self.sends_audio(sender) => Expectation::None,
             // The key generator is forwarded even in silence.
             Stream::Audio if sender == 0 => Expectation::All,
             Stream::Audio if !self.is_talking(sender) => Expectation::None,
@@ -74,28 +96,32 @@ impl Plan {
     /// How many talkers besides the key generator `receiver` hears in the end. A server may choose the
     /// speakers per receiver, or once per conference; then a receiver that is one of them hears one less.
     pub(crate) fn heard(&self, receiver: u16) -> std::ops::RangeInclusive<u16> {
-        let others = (1..self.talking.max(1)).filter(|sender| *sender != receiver).count() as u16;
+        let hears = |sender: &u16| *sender != receiver && self.together(receiver, *sender);
+        let others = (1..self.talking.max(1)).filter(hears).count() as u16;
         let most = others.min(SPEAKERS);
         let may_speak = receiver != 0 && self.is_talking(receiver);
         let least = if may_speak { others.min(SPEAKERS - 1) } else { most };
         least..=most
     }
 
-    /// Neighbours in the ring of legs, with alternating layers. The first round is shifted by one, with the
+    /// Neighbours in the ring of the circle, with alternating layers. The first round is shifted by one, with the
     /// layers swapped.
     pub(crate) fn selection(&self, receiver: u16, round: Round) -> Vec<Selected> {
         if !self.video {
             return Vec::new();
         }
-        let others = self.legs - 1;
+        let (first, place_of_receiver) = (receiver - receiver % self.circle, receiver % self.circle);
+        let size = self.circle.min(self.legs - first);
+        // The last circle may be smaller than the others.
+        let Some(others) = size.checked_sub(1).filter(|others| *others > 0) else { return Vec::new() };
         let shift = u16::from(round == Round::First);
         let entry = |place: u16| {
             // Widened, because legs may be as many as the type holds.
             let distance = 1 + u32::from((place + shift) % others);
-            let sender = ((u32::from(receiver) + distance) % u32::from(self.legs)) as u16;
-            Selected { sender, high: (receiver ^ place ^ shift) & 1 == 0 }
+            let sender = first + ((u32::from(place_of_receiver) + distance) % u32::from(size)) as u16;
+            Selected { sender, high: self.high && (receiver ^ place ^ shift) & 1 == 0 }
         };
-        (0..self.watched).map(entry).collect()
+        (0..self.watched.min(others)).map(entry).collect()
     }
 }
 
@@ -107,7 +133,17 @@ mod tests {
 
     use super::*;
 
-    const PLAN: Plan = Plan { legs: 8, talking: 5, video: true, watched: 3 };
+    const PLAN: Plan = Plan {
+        legs: 8,
+        talking: 5,
+        silence: true,
+        interval: Duration::from_millis(20),
+        video: true,
+        high: true,
+        frame_interval: Duration::from_millis(40),
+        circle: 8,
+        watched: 3,
+    };
 
     #[test]
     fn up_to_five_talkers_are_all_heard() {
@@ -145,6 +181,32 @@ mod tests {
     }
 
     #[test]
+    fn of_who_sends_nothing_nothing_is_expected() {
+        let plan = Plan { talking: 0, silence: false, ..PLAN };
+        assert_eq!(plan.expectation(3, 0, Stream::Audio), Expectation::None);
+    }
+
+    #[test]
+    fn nobody_hears_or_watches_another_circle() {
+        // The last one has two legs.
+        let plan = Plan { legs: 8, circle: 3, talking: 2, watched: 2, ..PLAN };
+        assert_eq!(plan.expectation(2, 0, Stream::Audio), Expectation::All);
+        assert_eq!(plan.expectation(3, 0, Stream::Audio), Expectation::None);
+        assert_eq!((plan.heard(2), plan.heard(3)), (1..=1, 0..=0));
+        for receiver in 0..8 {
+            let senders: Vec<u16> = plan.selection(receiver, Round::Final).iter().map(|s| s.sender).collect();
+            assert_eq!(senders.len(), if receiver < 6 { 2 } else { 1 });
+            assert!(senders.iter().all(|sender| *sender != receiver && plan.together(receiver, *sender)));
+        }
+    }
+
+    #[test]
+    fn with_one_layer_only_the_lower_is_watched() {
+        let plan = Plan { high: false, ..PLAN };
+        assert!(plan.selection(3, Round::Final).iter().all(|selected| !selected.high));
+    }
+
+    #[test]
     fn watched_layers_are_expected_and_others_are_not() {
         for Selected { sender, high } in PLAN.selection(6, Round::Final) {
             let (yes, no) = if high { (Stream::High, Stream::Low) } else { (Stream::Low, Stream::High) };
@@ -158,7 +220,7 @@ mod tests {
         #[test]
         fn a_selection_has_distinct_others(legs in 2u16..60, watched in 1u16..33, receiver in 0u16..60) {
             let (receiver, watched) = (receiver % legs, watched.min(legs - 1));
-            let plan = Plan { legs, talking: 0, video: true, watched };
+            let plan = Plan { legs, talking: 0, circle: legs, watched, ..PLAN };
             for round in [Round::First, Round::Final] {
                 let selection = plan.selection(receiver, round);
                 let senders: BTreeSet<u16> = selection.iter().map(|selected| selected.sender).collect();
@@ -171,7 +233,7 @@ mod tests {
         #[test]
         fn every_slot_changes_hands_between_the_rounds(legs in 2u16..60, receiver in 0u16..60) {
             let (receiver, watched) = (receiver % legs, (legs - 1).min(9));
-            let plan = Plan { legs, talking: 0, video: true, watched };
+            let plan = Plan { legs, talking: 0, circle: legs, watched, ..PLAN };
             let (first, last) = (plan.selection(receiver, Round::First), plan.selection(receiver, Round::Final));
             for (before, after) in first.iter().zip(&last) {
                 prop_assert_ne!(before, after);

@@ -33,6 +33,8 @@ pub(crate) struct Report {
     copies: BTreeMap<&'static str, Copies>,
     /// Milliseconds from the first request to the participant list.
     join_ms: Quantiles,
+    /// Milliseconds from the first request to the first copy, of legs that got any.
+    media_ms: Quantiles,
     /// Milliseconds from sender to receiver, of the measured copies.
     latency_ms: Quantiles,
     key_frames_requested: u64,
@@ -106,6 +108,7 @@ impl Report {
             profiles: negotiated.map(|(profile, count)| (profile.name, count)).collect(),
             copies: Stream::ALL.map(|stream| (stream.name(), verdict.copies[stream.index()])).into(),
             join_ms: Quantiles::of_all(outcomes.iter().map(|outcome| outcome.joined_after).collect()),
+            media_ms: Quantiles::of_all(outcomes.iter().filter_map(|outcome| outcome.media_after).collect()),
             latency_ms: Quantiles::of(&latency),
             key_frames_requested: outcomes.iter().map(|outcome| outcome.key_frames_requested).sum(),
             hang_ups_unanswered: outcomes.iter().filter(|outcome| !outcome.hang_up_answered).count(),
@@ -127,6 +130,7 @@ impl fmt::Display for Report {
             self.profiles.iter().map(|(name, count)| format!("{name} x {count}")).collect();
         writeln!(f, "{}", table(&profiles.join(", "), &self.copies))?;
         writeln!(f, "join     {} (to the participant list)", self.join_ms)?;
+        writeln!(f, "media    {} (to the first copy)", self.media_ms)?;
         writeln!(f, "latency  {}", self.latency_ms)?;
         writeln!(
             f,

@@ -25,12 +25,10 @@ use crate::{
     verdict::Outcome,
 };
 
-/// Legs that may be joining at the same time.
-const JOINING: usize = 32;
 /// Longest wait until everybody has joined, once nobody joins any more.
 const JOIN: Duration = Duration::from_secs(20);
-/// Time in which everything selected must begin to arrive.
-const SELECTION: Duration = Duration::from_secs(10);
+/// Time in which all must know all others, and everything selected must begin to arrive.
+const SELECTION: Duration = Duration::from_secs(30);
 /// Shortest time for the speakers to be settled: a server may leave a slot to a leg that fell silent for a
 /// second or more.
 const SETTLING: Duration = Duration::from_millis(2500);
@@ -65,6 +63,8 @@ pub(crate) struct Run {
     pub(crate) video_slots: usize,
     /// Where media sockets are bound.
     pub(crate) bind: IpAddr,
+    /// Legs that may be joining at the same time.
+    joining: usize,
     /// Random; tells our packets from others.
     pub(crate) number: u32,
     pub(crate) began: Instant,
@@ -91,12 +91,7 @@ pub(crate) enum RunError {
 impl Run {
     pub(crate) async fn new(arguments: &Arguments) -> Result<Self, RunError> {
         let mut random = StdRng::from_os_rng();
-        let plan = Plan {
-            legs: arguments.legs,
-            talking: arguments.talking.min(arguments.legs),
-            video: arguments.video,
-            watched: arguments.watched() as u16,
-        };
+        let plan = arguments.plan();
         let bind = match arguments.bind {
             Some(address) => address,
             None => leg::local_address(&arguments.url).await.map_err(RunError::Address)?,
@@ -109,6 +104,7 @@ impl Run {
             plan,
             video_slots: arguments.video_slots(),
             bind,
+            joining: arguments.joining.into(),
             number: random.random(),
             began: Instant::now(),
             conferences,
@@ -178,7 +174,7 @@ impl Course {
                 break;
             }
             for leg in all(indices) {
-                while self.joining() >= JOINING && self.wait(JOIN).await {}
+                while self.joining() >= self.run.joining && self.wait(JOIN).await {}
                 self.spawn(leg);
             }
             while self.joining() > 0 && self.joined.len() < until && self.wait(JOIN).await {}

@@ -8,8 +8,8 @@ use crate::{
     conference::Conference,
     fault::{Fault, Faults},
     marker::LegId,
-    message::{Content, Message, Participants, Writer},
-    plan::Selected,
+    message::{Content, Message, Participant, Participants, Writer},
+    plan::{Plan, Selected},
 };
 
 /// Length of 16 bytes in Base64.
@@ -33,7 +33,7 @@ pub(crate) struct Signalling {
     conference: Arc<Conference>,
     leg: LegId,
     muted: bool,
-    video: bool,
+    plan: Plan,
     writer: Writer,
     /// The last participant list, in its order.
     pub(crate) roster: Vec<(u16, Announced)>,
@@ -47,14 +47,14 @@ pub(crate) struct Signalling {
 }
 
 impl Signalling {
-    /// `muted` and `video` are what the leg tells the others.
-    pub(crate) fn new(conference: Arc<Conference>, leg: LegId, muted: bool, video: bool) -> Self {
+    /// `muted` is what the leg tells the others.
+    pub(crate) fn new(conference: Arc<Conference>, leg: LegId, muted: bool, plan: Plan) -> Self {
         let writer = conference.writer(leg.index);
         Signalling {
             conference,
             leg,
             muted,
-            video,
+            plan,
             writer,
             roster: Vec::new(),
             properties: BTreeSet::new(),
@@ -66,7 +66,7 @@ impl Signalling {
 
     /// The first message on the channel.
     pub(crate) fn opened(&self) -> String {
-        self.writer.properties(false, self.muted, self.video)
+        self.writer.properties(false, self.muted, self.plan.video)
     }
 
     pub(crate) fn ping(&mut self, faults: &mut Faults) -> String {
@@ -133,7 +133,7 @@ impl Signalling {
         }
     }
 
-    /// Authorises everybody else on the list.
+    /// Authorises everybody else on the list who is in the leg's circle.
     fn participants(&mut self, list: &Participants, faults: &mut Faults) -> Vec<Effect> {
         self.check_round(list, faults);
         let first = self.roster.is_empty();
@@ -149,9 +149,14 @@ impl Signalling {
         }
         let user = &self.writer.user;
         let others = list.participants.iter().filter(|participant| participant.userid != *user);
+        let leg = |participant: &Participant| self.conference.leg(&participant.userid);
+        let others = others.map(|participant| {
+            let leg = leg(participant);
+            (participant, leg.is_none_or(|leg| self.plan.together(self.leg.index, leg)))
+        });
         let mut effects = vec![Effect::Roster, Effect::Send(self.writer.authorise(others))];
         if first {
-            effects.push(Effect::Send(self.writer.properties(true, self.muted, self.video)));
+            effects.push(Effect::Send(self.writer.properties(true, self.muted, self.plan.video)));
         }
         effects
     }
@@ -182,9 +187,23 @@ impl Signalling {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::{Value, json};
 
     use super::*;
+
+    const PLAN: Plan = Plan {
+        legs: 3,
+        talking: 0,
+        silence: true,
+        interval: Duration::from_millis(20),
+        video: false,
+        high: true,
+        frame_interval: Duration::from_millis(40),
+        circle: 3,
+        watched: 0,
+    };
 
     struct World {
         signalling: Signalling,
@@ -212,7 +231,7 @@ mod tests {
     impl World {
         fn new(index: u16) -> Self {
             let conference = Arc::new(Conference::for_test("hash", 3));
-            let signalling = Signalling::new(conference, LegId { conference: 0, index }, true, false);
+            let signalling = Signalling::new(conference, LegId { conference: 0, index }, true, PLAN);
             World { signalling, faults: Faults::default() }
         }
 

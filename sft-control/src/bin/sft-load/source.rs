@@ -10,13 +10,9 @@ use crate::{
     marker::{self, LegId, Marker, Stream},
 };
 
-/// Time between two audio packets.
-pub(crate) const AUDIO_INTERVAL: Duration = Duration::from_millis(20);
-/// Time between two pictures.
-pub(crate) const VIDEO_INTERVAL: Duration = Duration::from_millis(40);
-/// Timestamp steps over these intervals, at 48 and 90 kHz.
-const AUDIO_STEP: u32 = 960;
-const VIDEO_STEP: u32 = 3600;
+/// Timestamp steps, at 48 and 90 kHz.
+const AUDIO_STEP_PER_MS: u32 = 48;
+const VIDEO_STEP_PER_MS: u32 = 90;
 
 /// Speech at 32 kbit/s with the frame encryption of the clients around it.
 const AUDIO_LENGTH: usize = 120;
@@ -32,8 +28,8 @@ const LOUD: u8 = 0x80 | 20;
 /// Silence, as a muted client reports it.
 const SILENT: u8 = 127;
 
-/// Packets of a key frame and of other frames, and the picture's size. With [`VIDEO_INTERVAL`], about
-/// 1.1 Mbit/s and 0.2 Mbit/s.
+/// Packets of a key frame and of other frames, and the picture's size. At 25 pictures a second,
+/// about 1.1 Mbit/s and 0.2 Mbit/s.
 fn shape(stream: Stream) -> (u32, u32, (u16, u16)) {
     match stream {
         Stream::High => (16, 5, (1280, 720)),
@@ -107,17 +103,17 @@ impl Source {
         self.key_frame_due = true;
     }
 
-    /// The next packet of speech or silence.
-    pub(crate) fn audio(&mut self, talking: bool, moment: Moment) -> Packet {
+    /// The next packet of speech or silence; the one after it follows after `interval`.
+    pub(crate) fn audio(&mut self, talking: bool, interval: Duration, moment: Moment) -> Packet {
         let level = if talking { LOUD } else { SILENT };
         let place = Place { first: true, last: true, key: false };
         let packet = self.packet(place, Extension::Level(level), vec![0; AUDIO_LENGTH], moment);
-        self.timestamp = self.timestamp.wrapping_add(AUDIO_STEP);
+        self.timestamp = self.timestamp.wrapping_add(AUDIO_STEP_PER_MS * interval.as_millis() as u32);
         packet
     }
 
-    /// The packets of the next picture.
-    pub(crate) fn frame(&mut self, moment: Moment) -> Vec<Packet> {
+    /// The packets of the next picture; the one after it follows after `interval`.
+    pub(crate) fn frame(&mut self, interval: Duration, moment: Moment) -> Vec<Packet> {
         let (key_packets, packets, size) = shape(self.stream);
         let key = std::mem::take(&mut self.key_frame_due);
         let count = if key { key_packets } else { packets };
@@ -130,7 +126,7 @@ impl Source {
                 self.packet(place, extension, vec![0; length], moment)
             })
             .collect();
-        self.timestamp = self.timestamp.wrapping_add(VIDEO_STEP);
+        self.timestamp = self.timestamp.wrapping_add(VIDEO_STEP_PER_MS * interval.as_millis() as u32);
         self.frame = self.frame.wrapping_add(1);
         frame
     }
@@ -190,6 +186,7 @@ mod tests {
     use super::*;
 
     const LEG: LegId = LegId { conference: 0, index: 2 };
+    const INTERVAL: Duration = Duration::from_millis(20);
     const MOMENT: Moment = Moment { measured: true, at: Duration::from_secs(1) };
 
     fn source(stream: Stream) -> Source {
@@ -201,30 +198,30 @@ mod tests {
         let mut source = source(Stream::High);
         let keys =
             |packets: &[Packet]| packets.iter().filter_map(|p| read_marker(&p.payload, true)).all(|m| m.key);
-        assert!(keys(&source.frame(MOMENT)));
-        assert!(!keys(&source.frame(MOMENT)));
+        assert!(keys(&source.frame(INTERVAL, MOMENT)));
+        assert!(!keys(&source.frame(INTERVAL, MOMENT)));
         source.request_key_frame();
-        assert!(keys(&source.frame(MOMENT)));
-        assert!(!keys(&source.frame(MOMENT)));
+        assert!(keys(&source.frame(INTERVAL, MOMENT)));
+        assert!(!keys(&source.frame(INTERVAL, MOMENT)));
     }
 
     #[test]
     fn packets_are_numbered_without_a_gap_and_frames_share_a_timestamp() {
         let mut source = source(Stream::High);
-        let frames = [source.frame(MOMENT), source.frame(MOMENT)];
+        let frames = [source.frame(INTERVAL, MOMENT), source.frame(INTERVAL, MOMENT)];
         let packets: Vec<&Packet> = frames.iter().flatten().collect();
         for (counter, pair) in packets.windows(2).enumerate() {
             assert_eq!(pair[1].sequence, pair[0].sequence + 1);
             assert_eq!(read_marker(&pair[0].payload, true).unwrap().counter, counter as u32);
         }
         assert!(frames[0].iter().all(|packet| packet.timestamp == frames[0][0].timestamp));
-        assert_eq!(frames[1][0].timestamp, frames[0][0].timestamp.wrapping_add(VIDEO_STEP));
+        assert_eq!(frames[1][0].timestamp, frames[0][0].timestamp.wrapping_add(1800));
         assert_eq!(source.measured, packets.len() as u64);
     }
 
     #[test]
     fn only_the_last_packet_ends_the_frame() {
-        let frame = source(Stream::Low).frame(MOMENT);
+        let frame = source(Stream::Low).frame(INTERVAL, MOMENT);
         let ends: Vec<bool> = frame.iter().map(|packet| packet.end_of_frame).collect();
         assert_eq!(ends, [false, false, false, true]);
     }
@@ -233,7 +230,7 @@ mod tests {
     fn every_packet_fits_into_what_browsers_send() {
         let mut source = source(Stream::High);
         for _ in 0..200 {
-            for packet in source.frame(MOMENT) {
+            for packet in source.frame(INTERVAL, MOMENT) {
                 assert!((marker::LENGTH + 1..=LONGEST).contains(&packet.payload.len()));
             }
         }
@@ -242,8 +239,8 @@ mod tests {
     #[test]
     fn silence_is_marked_as_such() {
         let mut source = source(Stream::Audio);
-        assert_eq!(source.audio(true, MOMENT).extension, Extension::Level(0x94));
-        let packet = source.audio(false, MOMENT);
+        assert_eq!(source.audio(true, INTERVAL, MOMENT).extension, Extension::Level(0x94));
+        let packet = source.audio(false, INTERVAL, MOMENT);
         assert_eq!(packet.extension, Extension::Level(127));
         assert_eq!(read_marker(&packet.payload, false).unwrap().extension, 127);
     }

@@ -16,6 +16,8 @@ pub(crate) struct Outcome {
     pub(crate) audio_ssrc: u32,
     /// From the first request to the participant list that names the leg.
     pub(crate) joined_after: Duration,
+    /// From the first request to the first copy, if one has come.
+    pub(crate) media_after: Option<Duration>,
     /// Packets sent in the measuring window, by [`Stream::index`].
     pub(crate) sent: [u64; 3],
     pub(crate) checker: Checker,
@@ -170,8 +172,11 @@ impl Verdict {
                 ));
             }
         }
-        let silent: Vec<u16> =
-            (0..plan.legs).filter(|other| *other != index && !leg.properties.contains(other)).collect();
+        let silent: Vec<u16> = (0..plan.legs)
+            .filter(|other| {
+                *other != index && plan.together(index, *other) && !leg.properties.contains(other)
+            })
+            .collect();
         if !silent.is_empty() {
             complain(format!("never got the properties of legs {silent:?}"));
         }
@@ -188,7 +193,17 @@ mod tests {
         source::{Moment, Source},
     };
 
-    const PLAN: Plan = Plan { legs: 3, talking: 2, video: false, watched: 0 };
+    const PLAN: Plan = Plan {
+        legs: 3,
+        talking: 2,
+        silence: true,
+        interval: Duration::from_millis(20),
+        video: false,
+        high: true,
+        frame_interval: Duration::from_millis(40),
+        circle: u16::MAX,
+        watched: 0,
+    };
 
     fn announced(leg: u16) -> Announced {
         Announced { audio: 100 + u32::from(leg), video: 200 + u32::from(leg) }
@@ -204,7 +219,7 @@ mod tests {
             let from = LegId { conference: 0, index: sender };
             let mut source = Source::new(1, from, Stream::Audio, &mut StdRng::seed_from_u64(1));
             for sequence in 0..*count {
-                let packet = source.audio(true, Moment { measured: true, at: Duration::ZERO });
+                let packet = source.audio(true, PLAN.interval, Moment { measured: true, at: Duration::ZERO });
                 let copy = Copy {
                     ssrc: 10 + u32::from(sender),
                     sequence: sequence as u64,
@@ -221,6 +236,7 @@ mod tests {
             leg,
             audio_ssrc: announced(index).audio,
             joined_after: Duration::ZERO,
+            media_after: None,
             sent: [10, 0, 0],
             checker,
             roster: (0..legs).map(|leg| (leg, announced(leg))).collect(),

@@ -103,6 +103,9 @@ impl Lane for FakeLane {
     fn slots(&self, _: ConferenceId) -> Vec<SlotReading> {
         Vec::new()
     }
+    fn slot(&self, _: LegId, _: usize) -> Option<SlotReading> {
+        None
+    }
     fn take_arrivals(&mut self, _: LegId, into: &mut Vec<Arrival>) {
         into.push(Arrival { sequence: if self.label == "kernel" { 1 } else { 2 }, micros: 0 });
     }
@@ -261,7 +264,9 @@ fn refused_table_leaves_the_one_before_in_force() {
     fake.refuse_tables = true;
     fake.refusal = Some(LaneError::Full { map: "ENTRIES", limit: 1 });
     let mut larger = table(CONFERENCE);
-    larger.receivers.push(crate::core::table::Receiver { leg: LegId(1), audio: vec![], video: vec![] });
+    larger
+        .receivers
+        .push(crate::core::table::Receiver { leg: LegId(1), audio: vec![], video: vec![] }.into());
     assert!(lanes.publish(&larger).is_err());
     assert_eq!(lanes.conferences[&CONFERENCE].table, Some(table(CONFERENCE)));
 }
@@ -361,7 +366,7 @@ fn apply(lanes: &mut Lanes<FakeLane, FakeLane>, step: &Step) {
         Step::Publish(leg) => {
             let mut table = table(CONFERENCE);
             let receiver = crate::core::table::Receiver { leg: LegId(leg), audio: vec![], video: vec![] };
-            table.receivers.push(receiver);
+            table.receivers.push(receiver.into());
             lanes.publish(&table)
         }
     }

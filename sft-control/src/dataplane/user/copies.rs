@@ -15,11 +15,10 @@ use crate::core::table::LegId;
 
 impl UserLane {
     pub(super) fn send_copies(&mut self, accepted: &Accepted, packet: &[u8], out: &mut impl Outbox) {
-        let Some(Some(source)) = self.sources.get_mut(accepted.source as usize) else { return };
+        let Some(Some(source)) = self.sources.get(accepted.source as usize) else { return };
         let &[first, second, ..] = packet else { return };
         let flight = flight(accepted, source.kind, source.csrc, [first, second]);
-        // Taken out for the time of the loop, which needs the rest of the lane.
-        let entries = std::mem::take(&mut source.entries);
+        let entries = source.entries.clone();
         let kind = source.kind;
         let copies = 0..accepted.route.list.copies();
         for entry in copies.filter_map(|copy| entries.get(flight.entry_of(copy) as usize)) {
@@ -27,9 +26,6 @@ impl UserLane {
                 Ok(bytes) => self.count_copy(kind, bytes as u64),
                 Err(reason) => self.count_drop(reason),
             }
-        }
-        if let Some(Some(source)) = self.sources.get_mut(accepted.source as usize) {
-            source.entries = entries;
         }
     }
 

@@ -9,7 +9,10 @@ mod forward;
 mod speakers;
 mod tables;
 
-use std::collections::{HashMap, HashSet, hash_map::Entry};
+use std::{
+    collections::{HashMap, HashSet, hash_map::Entry},
+    sync::Arc,
+};
 
 use sft_common::{
     drops::DropReason,
@@ -111,7 +114,7 @@ impl Leg {
 
 #[derive(Default)]
 struct Conference {
-    receivers: Vec<Receiver>,
+    receivers: Vec<Arc<Receiver>>,
     /// Numbers of its sources.
     sources: Vec<u32>,
     cells: Cells,
@@ -125,7 +128,7 @@ struct Source {
     kind: Kind,
     /// See `SourceControl::reserved_slot`.
     reserved_slot: u64,
-    entries: Vec<ListEntry>,
+    entries: Arc<[ListEntry]>,
     /// `entries` from number 0 on.
     list: List,
     state: SourceState,
@@ -225,6 +228,10 @@ impl Lane for UserLane {
         let receivers = self.conferences.get(&conference).into_iter().flat_map(|found| &found.receivers);
         let legs = receivers.filter_map(|receiver| Some((receiver.leg, self.legs.get(&receiver.leg)?)));
         legs.flat_map(|(leg, state)| state.slots.iter().map(move |slot| reading(leg, slot))).collect()
+    }
+
+    fn slot(&self, receiver: LegId, place: usize) -> Option<SlotReading> {
+        Some(reading(receiver, self.legs.get(&receiver)?.slots.get(place)?))
     }
 
     fn take_arrivals(&mut self, leg: LegId, into: &mut Vec<Arrival>) {

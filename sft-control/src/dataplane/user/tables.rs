@@ -1,6 +1,6 @@
 //! Taking in tables, and handing a conference's exact state over.
 
-use std::collections::{HashMap, HashSet};
+use std::{collections::HashSet, sync::Arc};
 
 use sft_common::{
     list::List,
@@ -15,7 +15,7 @@ use crate::{
     core::table::{self, ConferenceId, ConferenceTable, LegId, Receiver},
     dataplane::{
         ConferenceState,
-        compile::{self, Place},
+        compile::{self, Lists, Place},
     },
 };
 
@@ -41,27 +41,22 @@ impl UserLane {
                 leg.make_slots(receiver);
             }
         }
-        let receivers = table.receivers.iter().map(|receiver| (receiver.leg, receiver)).collect();
+        let receivers = table.receivers.iter();
+        let places = receivers.map(|receiver| Place { receiver, leg: receiver.leg.0, first_slot: 0 });
+        let mut lists = Lists::new(places);
         for source in &table.sources {
-            self.take_source(conference, &receivers, source);
+            self.take_source(conference, &mut lists, source);
         }
     }
 
-    fn take_source(
-        &mut self,
-        conference: ConferenceId,
-        receivers: &HashMap<LegId, &Receiver>,
-        source: &table::Source,
-    ) {
+    fn take_source(&mut self, conference: ConferenceId, lists: &mut Lists<'_>, source: &table::Source) {
         let number = match self.source_ids.get(&(source.leg, source.ssrc)) {
             Some(&number) => number,
             None => self.add_source(conference, source),
         };
-        let place =
-            |leg: LegId| receivers.get(&leg).map(|&receiver| Place { receiver, leg: leg.0, first_slot: 0 });
         if let Some(Some(known)) = self.sources.get_mut(number as usize) {
-            known.entries = compile::entries(source, place);
-            known.list = compile::list(0, &known.entries, source.leg.0);
+            known.entries = lists.of(source, &known.entries);
+            known.list = lists.reference(source, &known.entries, 0, source.leg.0);
             known.csrc = source.csrc;
             known.kind = source.media.kind();
             known.reserved_slot = compile::reserved_slot(source.media);
@@ -76,7 +71,7 @@ impl UserLane {
             csrc: source.csrc,
             kind: source.media.kind(),
             reserved_slot: 0,
-            entries: Vec::new(),
+            entries: Arc::default(),
             list: List::EMPTY,
             state: self.first_state(source),
         };

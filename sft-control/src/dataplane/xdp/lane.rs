@@ -63,6 +63,12 @@ impl Lane for KernelLane {
         self.read_slots(conference)
     }
 
+    fn slot(&self, receiver: LegId, place: usize) -> Option<SlotReading> {
+        let (first, len) = self.legs.get(&receiver)?.slots?;
+        let number = (first..first + len).nth(place)?;
+        self.read_slot(receiver, number)
+    }
+
     fn take_arrivals(&mut self, leg: LegId, into: &mut Vec<Arrival>) {
         self.read_arrivals(leg, into);
     }

@@ -14,6 +14,7 @@ use super::{
     KernelLane, LaneError, Leg, Tuple, kernel,
     keystream::{Place, StreamKey},
     load::octets,
+    readings,
 };
 use crate::{
     core::table::{ConferenceId, LegId},
@@ -66,6 +67,8 @@ impl KernelLane {
             selected: None,
             path: None,
             slots: None,
+            sources: Vec::new(),
+            traffic: readings::Traffic::default(),
             last_arrival: None,
         };
         self.legs.insert(leg, state);

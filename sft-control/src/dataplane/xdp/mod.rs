@@ -16,7 +16,10 @@ mod pins;
 mod readings;
 mod tables;
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 pub use self::{
     keystream::KeystreamReading,
@@ -87,13 +90,16 @@ struct Leg {
     path: Option<(u32, sft_common::maps::PathRecord)>,
     /// First slot and number of slots, once a table names the leg as receiver.
     slots: Option<(u32, u32)>,
+    /// Numbers of its sources.
+    sources: Vec<u32>,
+    traffic: readings::Traffic,
     /// The arrival taken last.
     last_arrival: Option<super::Arrival>,
 }
 
 struct Conference {
     number: u32,
-    receivers: Vec<Receiver>,
+    receivers: Vec<Arc<Receiver>>,
     /// By leg and SSRC.
     sources: Vec<(LegId, u32)>,
 }
@@ -101,10 +107,15 @@ struct Conference {
 struct Source {
     number: u32,
     kind: sft_common::maps::Kind,
-    entries: Vec<ListEntry>,
-    /// First entry in the map.
-    first_entry: u32,
+    list: Arc<WrittenList>,
     reserved_slot: u64,
+}
+
+/// A list in the map; its room goes back with the last source that has it.
+struct WrittenList {
+    entries: Arc<[ListEntry]>,
+    /// Number of its first entry.
+    first: u32,
 }
 
 impl KernelLane {

@@ -19,6 +19,25 @@ use crate::{
 /// How far behind the last arrival a newer one is looked for, before all are.
 const LOOK_AHEAD: u16 = 512;
 
+/// Whether there may be arrivals of a leg: most legs of a large conference send nothing, and their rings are
+/// long.
+#[derive(Default)]
+pub(super) struct Traffic {
+    /// Of all its sources.
+    packets: u64,
+    /// They have grown at the last look. The programs count a packet before they note its arrival, so it is
+    /// looked for once more.
+    moved: bool,
+}
+
+impl Traffic {
+    fn moves(&mut self, packets: u64) -> bool {
+        let before = std::mem::replace(&mut self.moved, packets != self.packets);
+        self.packets = packets;
+        before || self.moved
+    }
+}
+
 impl KernelLane {
     pub(super) fn read_speakers(&self, conference: ConferenceId) -> Speakers {
         let mut speakers = Speakers::default();
@@ -100,17 +119,12 @@ impl KernelLane {
     }
 
     pub(super) fn read_slots(&self, conference: ConferenceId) -> Vec<SlotReading> {
-        let slots = self.slot_states(conference).into_iter();
-        slots
-            .map(|(receiver, state)| SlotReading {
-                receiver,
-                ssrc: state.ssrc,
-                run: (state.run >> 32) as u32,
-                packets: state.packets,
-                bytes: state.bytes,
-                dropped: state.dropped(),
-            })
-            .collect()
+        self.slot_states(conference).iter().map(|(receiver, state)| reading(*receiver, state)).collect()
+    }
+
+    pub(super) fn read_slot(&self, receiver: LegId, number: u32) -> Option<SlotReading> {
+        let slot = self.maps.slots.get(&number, LOCKED).ok()?;
+        Some(reading(receiver, &slot.state))
     }
 
     fn slot_states(&self, conference: ConferenceId) -> Vec<(LegId, SlotState)> {
@@ -143,6 +157,10 @@ impl KernelLane {
     pub(super) fn read_arrivals(&mut self, leg: LegId, into: &mut Vec<Arrival>) {
         let Some(state) = self.legs.get_mut(&leg) else { return };
         let (maps, number) = (&self.maps, state.number);
+        let packets = state.sources.iter().map(|source| maps.source_stats.read(*source).packets);
+        if !state.traffic.moves(packets.fold(0, u64::wrapping_add)) {
+            return;
+        }
         let cell = |place: usize| arrival(maps.arrivals.word(number, place).load(Ordering::Relaxed));
         let before = into.len();
         if let Some(last) = state.last_arrival {
@@ -246,6 +264,17 @@ impl KernelLane {
     }
 }
 
+fn reading(receiver: LegId, state: &SlotState) -> SlotReading {
+    SlotReading {
+        receiver,
+        ssrc: state.ssrc,
+        run: (state.run >> 32) as u32,
+        packets: state.packets,
+        bytes: state.bytes,
+        dropped: state.dropped(),
+    }
+}
+
 /// What a cell of `ARRIVALS` says.
 fn arrival(value: u64) -> Option<Arrival> {
     let (sequence, micros) = ((value >> 48) as u16, value & 0xffff_ffff_ffff);
@@ -273,6 +302,13 @@ mod tests {
 
     fn arrivals(of: &[(u16, u64)]) -> Vec<Arrival> {
         of.iter().map(|&(sequence, micros)| Arrival { sequence, micros }).collect()
+    }
+
+    #[test]
+    fn an_arrival_is_looked_for_once_more_than_packets_are_counted() {
+        let mut traffic = Traffic::default();
+        let looks = [0, 0, 5, 5, 5, 6, 7, 7, 7].map(|packets| traffic.moves(packets));
+        assert_eq!(looks, [false, false, true, true, false, true, true, true, false]);
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Publishing tables: records first, then the one word that refers to them.
 
-use std::sync::atomic::Ordering;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, atomic::Ordering},
+};
 
 use sft_common::{
     maps::{AUDIO_SLOTS, Kind, ListEntry, SourceControl, SourceKey, SourceRecord, bpf_spin_lock},
@@ -10,12 +13,12 @@ use sft_common::{
 };
 
 use super::{
-    Conference, KernelLane, LaneError, Source, kernel,
+    Conference, KernelLane, LaneError, Source, WrittenList, kernel,
     keystream::{self as stream, Stream},
 };
 use crate::{
     core::table::{self, ConferenceId, ConferenceTable, LegId, Receiver},
-    dataplane::compile::{self, Place},
+    dataplane::compile::{self, Lists, Place},
 };
 
 /// Words of `SourceControl`.
@@ -24,21 +27,32 @@ const RESERVED: usize = 1;
 /// `BPF_F_LOCK`: the kernel takes the record's lock for the copy.
 pub(super) const LOCKED: u64 = 4;
 
+/// The lists of a table that is being published.
+struct Written<'a> {
+    compiled: Lists<'a>,
+    /// Those that are in the map, by what they say.
+    lists: HashMap<*const [ListEntry], Arc<WrittenList>>,
+}
+
 impl KernelLane {
     pub(super) fn take_table(&mut self, table: &ConferenceTable) -> Result<(), LaneError> {
         let conference = table.conference;
         self.conference(conference)?;
-        self.drop_sources(conference, |(leg, ssrc)| {
-            !table.sources.iter().any(|kept| kept.leg == *leg && kept.ssrc == *ssrc)
-        });
+        let named: HashSet<_> = table.sources.iter().map(|source| (source.leg, source.ssrc)).collect();
+        self.drop_sources(conference, |key| !named.contains(key));
         for receiver in &table.receivers {
             self.make_slots(receiver)?;
         }
         if let Some(found) = self.conferences.get_mut(&conference) {
             found.receivers.clone_from(&table.receivers);
         }
+        let places = table.receivers.iter().filter_map(|receiver| {
+            let state = self.legs.get(&receiver.leg)?;
+            Some(Place { receiver, leg: state.number, first_slot: state.slots?.0 })
+        });
+        let mut lists = Written { compiled: Lists::new(places), lists: HashMap::new() };
         for source in &table.sources {
-            self.take_source(table, source)?;
+            self.take_source(table.conference, &mut lists, source)?;
         }
         Ok(())
     }
@@ -101,14 +115,18 @@ impl KernelLane {
         Ok(())
     }
 
-    fn take_source(&mut self, table: &ConferenceTable, source: &table::Source) -> Result<(), LaneError> {
+    fn take_source(
+        &mut self,
+        conference: ConferenceId,
+        lists: &mut Written<'_>,
+        source: &table::Source,
+    ) -> Result<(), LaneError> {
         let key = (source.leg, source.ssrc);
         let is_new = !self.sources.contains_key(&key);
         if is_new {
-            self.add_source(table.conference, source)?;
+            self.add_source(conference, source)?;
         }
-        let entries = self.compile(table, source);
-        self.switch_list(key, entries)?;
+        self.switch_list(lists, source)?;
         let reserved = compile::reserved_slot(source.media);
         if let Some(known) = self.sources.get_mut(&key)
             && known.reserved_slot != reserved
@@ -117,14 +135,6 @@ impl KernelLane {
             self.maps.source_control.store(known.number, RESERVED, reserved);
         }
         if is_new { self.admit(key) } else { Ok(()) }
-    }
-
-    fn compile(&self, table: &ConferenceTable, source: &table::Source) -> Vec<ListEntry> {
-        compile::entries(source, |leg| {
-            let receiver = table.receivers.iter().find(|receiver| receiver.leg == leg)?;
-            let state = self.legs.get(&leg)?;
-            Some(Place { receiver, leg: state.number, first_slot: state.slots?.0 })
-        })
     }
 
     /// Everything of a source but its list and its entry in `SOURCE_IDS`.
@@ -147,7 +157,8 @@ impl KernelLane {
         let state = self.parked.remove(&key).or(learned).unwrap_or_default();
         self.write_source(number, state)?;
         self.maps.source_control.write(number, SourceControl::default());
-        let added = Source { number, kind, entries: Vec::new(), first_entry: 0, reserved_slot: 0 };
+        let list = Arc::new(WrittenList { entries: Arc::default(), first: 0 });
+        let added = Source { number, kind, list, reserved_slot: 0 };
         self.sources.insert((source.leg, source.ssrc), added);
         let key = self.leg(source.leg)?.receive.clone();
         self.maps.keystream.add(Stream {
@@ -157,6 +168,9 @@ impl KernelLane {
             key,
         });
         self.by_number.insert(number, source.leg);
+        if let Some(leg) = self.legs.get_mut(&source.leg) {
+            leg.sources.push(number);
+        }
         if let Some(found) = self.conferences.get_mut(&conference) {
             found.sources.push((source.leg, source.ssrc));
         }
@@ -171,24 +185,43 @@ impl KernelLane {
         inserted.map_err(|error| kernel("writing a source", error))
     }
 
-    /// Writes a new list and refers to it; the old one rests.
-    fn switch_list(&mut self, key: (LegId, u32), entries: Vec<ListEntry>) -> Result<(), LaneError> {
-        let leg = self.leg(key.0)?.number;
-        let Some(source) = self.sources.get_mut(&key) else { return Ok(()) };
-        if source.entries == entries {
+    /// Refers to a new list; the old one rests once nobody refers to it.
+    fn switch_list(&mut self, lists: &mut Written<'_>, source: &table::Source) -> Result<(), LaneError> {
+        let Some(known) = self.sources.get(&(source.leg, source.ssrc)) else { return Ok(()) };
+        let entries = lists.compiled.of(source, &known.list.entries);
+        let contents = Arc::as_ptr(&entries);
+        if Arc::ptr_eq(&entries, &known.list.entries) {
+            lists.lists.insert(contents, known.list.clone());
             return Ok(());
         }
-        let len = entries.len() as u32;
-        let first = self.numbers.entries.take(len)?;
-        for (place, entry) in (first..).zip(&entries) {
+        let list = match lists.lists.get(&contents) {
+            Some(list) => list.clone(),
+            None => self.write_list(entries)?,
+        };
+        lists.lists.insert(contents, list.clone());
+        let leg = self.leg(source.leg)?.number;
+        let word = lists.compiled.reference(source, &list.entries, list.first, leg).to_word();
+        if let Some(known) = self.sources.get_mut(&(source.leg, source.ssrc)) {
+            self.maps.source_control.store(known.number, LIST, word);
+            let old = std::mem::replace(&mut known.list, list);
+            self.release_list(old);
+        }
+        Ok(())
+    }
+
+    fn write_list(&mut self, entries: Arc<[ListEntry]>) -> Result<Arc<WrittenList>, LaneError> {
+        let first = self.numbers.entries.take(entries.len() as u32)?;
+        for (place, entry) in (first..).zip(&*entries) {
             self.maps.entries.set(place, *entry, 0).map_err(|error| kernel("writing a list", error))?;
         }
-        let list = compile::list(first, &entries, leg);
-        self.maps.source_control.store(source.number, LIST, list.to_word());
-        self.numbers.entries.give_back(source.first_entry, source.entries.len() as u32);
-        source.first_entry = first;
-        source.entries = entries;
-        Ok(())
+        Ok(Arc::new(WrittenList { entries, first }))
+    }
+
+    /// One source less refers to the list.
+    fn release_list(&mut self, list: Arc<WrittenList>) {
+        if let Some(list) = Arc::into_inner(list) {
+            self.numbers.entries.give_back(list.first, list.entries.len() as u32);
+        }
     }
 
     /// Forgets sources of a conference, and frees the audio slots they hold.
@@ -198,7 +231,8 @@ impl KernelLane {
         let gone: Vec<(LegId, u32)> = found.sources.extract_if(.., |key| which(key)).collect();
         for key in gone {
             let Some(source) = self.sources.remove(&key) else { continue };
-            if let Some(leg) = self.legs.get(&key.0) {
+            if let Some(leg) = self.legs.get_mut(&key.0) {
+                leg.sources.retain(|number| *number != source.number);
                 // It is there: nobody else removes.
                 let _ = self.maps.source_ids.remove(&SourceKey { leg: leg.number, ssrc: key.1 });
             }
@@ -211,8 +245,8 @@ impl KernelLane {
             if source.kind == Kind::Audio {
                 self.release_speaker(cells, source.number);
             }
-            self.numbers.entries.give_back(source.first_entry, source.entries.len() as u32);
             self.maps.keystream.remove(stream::Place::Source(source.number));
+            self.release_list(source.list);
             self.numbers.sources.give_back(source.number, 1);
         }
     }

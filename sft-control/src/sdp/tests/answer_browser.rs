@@ -29,6 +29,14 @@ fn both_spellings_of_the_data_channel_are_read() {
 }
 
 #[test]
+fn a_client_may_say_how_long_a_message_it_takes() {
+    assert_eq!(parse_answer(BROWSER).unwrap().max_message, None);
+    let said = |line: &str| parse_answer(&SCTP_PORT.replace("a=sctp-port:5000", line)).unwrap().max_message;
+    assert_eq!(said("a=max-message-size:262144"), Some(262_144));
+    assert_eq!(said("a=max-message-size:much"), None);
+}
+
+#[test]
 fn the_client_may_be_the_dtls_server() {
     assert_eq!(with_line("a=setup", "a=setup:passive").unwrap().setup, Setup::Passive);
     assert_eq!(with_line("a=setup", "a=setup:actpass").unwrap().setup, Setup::Passive);

@@ -7,6 +7,8 @@ const ORIGINAL: &str = include_str!("../../../tests/fixtures/sdp/original-offer.
 
 /// Lines that we add: receivers may ask for key frames.
 const ADDED: [&str; 2] = ["a=rtcp-fb:100 nack pli", "a=rtcp-fb:100 ccm fir"];
+/// Lets browsers send the authorisations of a large conference.
+const MESSAGES: &str = "a=max-message-size:262144";
 /// A line that we leave out: no client looks at it.
 const LEFT_OUT: &str = "a=x-OFFER";
 
@@ -39,6 +41,7 @@ fn ours(simulcast: bool) -> String {
         password: value("a=ice-pwd:").next().unwrap().into(),
         fingerprint: digits.try_into().unwrap(),
         candidates: vec![format!("{}:{}", candidate[4], candidate[5]).parse().unwrap()],
+        max_message: 262_144,
     };
     offer(&spec, &transport, 7)
 }
@@ -59,6 +62,10 @@ fn shape(line: &str) -> String {
     }
 }
 
+fn is_added(line: &str) -> bool {
+    line == MESSAGES || ADDED.contains(&line)
+}
+
 fn shapes(text: &str) -> Vec<String> {
     text.lines().map(shape).collect()
 }
@@ -66,8 +73,7 @@ fn shapes(text: &str) -> Vec<String> {
 #[test]
 fn every_line_is_the_originals() {
     let expected: Vec<String> = shapes(ORIGINAL).into_iter().filter(|line| line != LEFT_OUT).collect();
-    let found: Vec<String> =
-        shapes(&ours(true)).into_iter().filter(|line| !ADDED.contains(&line.as_str())).collect();
+    let found: Vec<String> = shapes(&ours(true)).into_iter().filter(|line| !is_added(line)).collect();
     assert_eq!(found, expected);
 }
 
@@ -79,6 +85,15 @@ fn what_is_added_stands_on_every_video_m_line() {
         for line in ADDED {
             assert_eq!(section.matches(&format!("\r\n{line}\r\n")).count(), expected, "{section}");
         }
+    }
+}
+
+#[test]
+fn the_data_channels_m_line_says_how_long_a_message_we_take() {
+    let text = ours(true);
+    for section in text.split("\r\nm=").skip(1) {
+        let expected = section.starts_with("application");
+        assert_eq!(section.lines().any(|line| line == MESSAGES), expected, "{section}");
     }
 }
 

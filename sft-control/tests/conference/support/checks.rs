@@ -218,7 +218,7 @@ impl Checks {
             assert!(receivers.contains(&source.leg));
             let receivers: HashSet<_> = source.subscribers.iter().map(|s| (s.receiver, s.slot)).collect();
             assert_eq!(receivers.len(), source.subscribers.len());
-            for subscription in &source.subscribers {
+            for subscription in source.reaches() {
                 self.mutual(table, source.leg, source.csrc, source.media, subscription);
             }
         }

@@ -101,6 +101,7 @@ impl Client {
             ice_lite: false,
             audio_ssrc: None,
             video_ssrc: None,
+            max_message: None,
             tool: None,
         }
     }

@@ -4,6 +4,7 @@
 
 use sft_common::{
     drops::DropReason,
+    list::{List, NOT_IN_LIST},
     maps::{
         Config, Counter, Kind, LegControl, LegRecord, ListEntry, LocalKey, MAX_REPLICATION, PathRecord,
         Profile, SourceControl, SourceKey, SourceRecord, TupleKey, name,
@@ -11,7 +12,6 @@ use sft_common::{
     slot::{LockedSlot, SlotState},
     source::{LockedSource, SourceState},
 };
-use sft_control::dataplane::compile;
 
 use super::{
     kernel::{DROP, Kernel, Outcome, PASS, REDIRECT},
@@ -162,7 +162,8 @@ impl Conference {
             self.kernel.set(name::ENTRIES, position, *entry);
         }
         let leg = self.kernel.get::<SourceRecord>(name::SOURCES, source).leg;
-        let list = compile::list(offset, entries, leg);
+        let own = entries.iter().position(|entry| entry.leg == leg).map_or(NOT_IN_LIST, |own| own as u32);
+        let list = List { first: offset, len: entries.len() as u32, own };
         let set = |control: &mut SourceControl| control.list = list.to_word();
         self.kernel.edit(name::SOURCE_CONTROL, source, set);
         let copies = list.copies();

@@ -94,7 +94,7 @@ pub(crate) fn video(leg: u32, layer: Layer, subscribers: Vec<Subscription>) -> S
         ssrc: video_ssrc(leg, layer),
         csrc: csrc(leg) + 1,
         media: Media::Video { layer },
-        subscribers,
+        subscribers: subscribers.into(),
     }
 }
 
@@ -109,7 +109,7 @@ pub(crate) fn everybody(legs: &[u32]) -> ConferenceTable {
     sources.extend(legs.iter().map(|&leg| audio(leg, legs)));
     ConferenceTable {
         conference: CONFERENCE,
-        receivers: legs.iter().map(|&leg| receiver(leg)).collect(),
+        receivers: legs.iter().map(|&leg| receiver(leg).into()).collect(),
         sources,
     }
 }

@@ -10,6 +10,7 @@ const ME: LegId = LegId { conference: 0, index: 1 };
 const OTHER: u16 = 2;
 const AUDIO: [u32; 5] = [10, 11, 12, 13, 14];
 const VIDEO: [u32; 2] = [20, 21];
+const INTERVAL: Duration = Duration::from_millis(20);
 const MOMENT: Moment = Moment { measured: true, at: Duration::ZERO };
 
 /// A checker of leg 1 of 4, and a server that behaves.
@@ -74,13 +75,13 @@ impl World {
 
     /// Copies of the next audio packets, in slot 3.
     fn audio(&mut self, count: usize) -> Vec<Sent> {
-        let packets: Vec<Packet> = (0..count).map(|_| self.audio.audio(true, MOMENT)).collect();
+        let packets: Vec<Packet> = (0..count).map(|_| self.audio.audio(true, INTERVAL, MOMENT)).collect();
         packets.iter().map(|packet| self.copy(packet, AUDIO[3])).collect()
     }
 
     /// Copies of the next pictures of the higher layer, in video slot 0.
     fn video(&mut self, count: usize) -> Vec<Sent> {
-        let packets: Vec<Packet> = (0..count).flat_map(|_| self.high.frame(MOMENT)).collect();
+        let packets: Vec<Packet> = (0..count).flat_map(|_| self.high.frame(INTERVAL, MOMENT)).collect();
         packets.iter().map(|packet| self.copy(packet, VIDEO[0])).collect()
     }
 
@@ -129,7 +130,7 @@ fn a_change_of_layer_at_a_key_frame_is_right() {
     world.checker.select(&[Selected { sender: OTHER, high: false }]);
     let more = world.video(1);
     world.receive(&more);
-    let packets = world.low.frame(MOMENT);
+    let packets = world.low.frame(INTERVAL, MOMENT);
     let low: Vec<Sent> = packets.iter().map(|packet| world.copy(packet, VIDEO[0])).collect();
     world.receive(&low);
     assert_eq!(world.checker.faults.total(), 0, "{:?}", world.checker.faults);
@@ -190,7 +191,7 @@ fn a_packet_that_comes_twice_under_new_numbers_is_found() {
 #[test]
 fn a_source_that_enters_between_key_frames_is_found() {
     let mut world = World::new();
-    world.high.frame(MOMENT);
+    world.high.frame(INTERVAL, MOMENT);
     let copies = world.video(2);
     world.receive(&copies);
     assert_eq!(world.only_fault(), (Fault::NoKeyFrame, 1));

@@ -7,8 +7,8 @@ use std::{
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use str0m::{
-    Candidate, IceCreds, Rtc,
-    crypto::Fingerprint,
+    Candidate, Rtc,
+    change::SdpOffer,
     format::{Codec, FormatParams},
     media::{Frequency, MediaKind},
     rtp::{Extension, ExtensionMap},
@@ -30,6 +30,8 @@ use crate::{
 
 /// What the data channel can carry; a participant takes about 160 bytes of a list.
 const LONGEST_MESSAGE: u32 = 256 * 1024;
+/// What may wait on it: an answer to a list while the one before is on its way.
+const BACKLOG: usize = 1024 * 1024;
 
 /// A leg whose answer the server has.
 pub(super) struct Joined {
@@ -127,7 +129,8 @@ fn set_up(
         .set_rtp_mode(true)
         .clear_codecs()
         .set_extension_map(extensions())
-        .set_sctp_max_message_size(LONGEST_MESSAGE);
+        .set_sctp_max_message_size(LONGEST_MESSAGE)
+        .set_sctp_max_buffered_amount(BACKLOG);
     let codecs = config.codec_config();
     let none = FormatParams::default;
     codecs.add_config(OPUS.into(), None, Codec::Opus, Frequency::FORTY_EIGHT_KHZ, Some(2), none());
@@ -141,16 +144,24 @@ fn set_up(
             .map_err(|error| unusable("a candidate")(error.to_string()))?;
         rtc.add_remote_candidate(candidate);
     }
-    let fingerprint: Fingerprint = offer.fingerprint.parse().map_err(unusable("the fingerprint"))?;
-    let mut api = rtc.direct_api();
-    api.set_remote_ice_credentials(IceCreds { ufrag: offer.ufrag.clone(), pass: offer.password.clone() });
-    api.set_remote_fingerprint(fingerprint);
-    // The offerer controls, unless it is lite (RFC 8445 section 6.1.1).
-    api.set_ice_controlling(offer.lite);
-    api.start_dtls(true)?;
-    api.start_sctp(true);
+    let transport = SdpOffer::from_sdp_string(&transport(offer))
+        .map_err(|error| unusable("the offered transport")(error.to_string()))?;
+    rtc.sdp_api().accept_offer(transport)?;
     declare_media(&mut rtc, offer, ssrcs);
     Ok(rtc)
+}
+
+/// The offer's transport and data channel in the form in which str0m takes the length of messages, too. The
+/// offerer controls, unless it is lite (RFC 8445 section 6.1.1); we are the DTLS client.
+fn transport(offer: &Offer) -> String {
+    let Offer { ufrag, password, fingerprint, max_message, .. } = offer;
+    let lite = if offer.lite { "a=ice-lite\r\n" } else { "" };
+    format!(
+        "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n{lite}a=group:BUNDLE data\r\n\
+         m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:data\r\n\
+         a=ice-ufrag:{ufrag}\r\na=ice-pwd:{password}\r\na=fingerprint:{fingerprint}\r\na=setup:passive\r\n\
+         a=sctp-port:5000\r\na=max-message-size:{max_message}\r\n"
+    )
 }
 
 fn declare_media(rtc: &mut Rtc, offer: &Offer, ssrcs: &[u32; 3]) {

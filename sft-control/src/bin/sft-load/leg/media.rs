@@ -12,7 +12,7 @@ use crate::{
     marker::{LegId, Stream},
     offer::{OPUS, VP8},
     plan::Plan,
-    source::{AUDIO_INTERVAL, Extension, Moment, Packet, Source, VIDEO_INTERVAL},
+    source::{Extension, Moment, Packet, Source},
 };
 
 /// What is later than this is skipped: a burst would say nothing about the server.
@@ -25,9 +25,14 @@ pub(super) struct Media {
     sources: [Source; 3],
     ssrcs: [u32; 3],
     talking: bool,
-    video: bool,
-    audio_due: Instant,
-    video_due: Instant,
+    /// Layers of the video.
+    layers: &'static [Stream],
+    interval: Duration,
+    frame_interval: Duration,
+    /// `None`: no audio at all.
+    audio_due: Option<Instant>,
+    /// `None`: no video at all.
+    video_due: Option<Instant>,
 }
 
 impl Media {
@@ -40,26 +45,28 @@ impl Media {
             sources,
             ssrcs,
             talking: plan.is_talking(leg.index),
-            video: plan.video,
-            audio_due: now + offset(AUDIO_INTERVAL),
-            video_due: now + offset(VIDEO_INTERVAL),
+            layers: if plan.high { &[Stream::Low, Stream::High] } else { &[Stream::Low] },
+            interval: plan.interval,
+            frame_interval: plan.frame_interval,
+            audio_due: plan.sends_audio(leg.index).then(|| now + offset(plan.interval)),
+            video_due: plan.video.then(|| now + offset(plan.frame_interval)),
         }
     }
 
-    /// When the next packet is due.
-    pub(super) fn due(&self) -> Instant {
-        if self.video { self.audio_due.min(self.video_due) } else { self.audio_due }
+    /// When the next packet is due, if any.
+    pub(super) fn due(&self) -> Option<Instant> {
+        [self.audio_due, self.video_due].into_iter().flatten().min()
     }
 
     /// Hands everything that is due to str0m. Returns whether there was anything.
     pub(super) fn send(&mut self, rtc: &mut Rtc, now: Instant, moment: Moment) -> bool {
         let mut packets = Vec::new();
-        while advance(&mut self.audio_due, AUDIO_INTERVAL, now) {
-            packets.push(self.sources[Stream::Audio.index()].audio(self.talking, moment));
+        while advance(&mut self.audio_due, self.interval, now) {
+            packets.push(self.sources[Stream::Audio.index()].audio(self.talking, self.interval, moment));
         }
-        while self.video && advance(&mut self.video_due, VIDEO_INTERVAL, now) {
-            for stream in [Stream::Low, Stream::High] {
-                packets.extend(self.sources[stream.index()].frame(moment));
+        while advance(&mut self.video_due, self.frame_interval, now) {
+            for stream in self.layers {
+                packets.extend(self.sources[stream.index()].frame(self.frame_interval, moment));
             }
         }
         for packet in &packets {
@@ -104,10 +111,8 @@ impl Media {
 }
 
 /// Moves an instant that has come by one interval.
-fn advance(due: &mut Instant, interval: Duration, now: Instant) -> bool {
-    if *due > now {
-        return false;
-    }
+fn advance(due: &mut Option<Instant>, interval: Duration, now: Instant) -> bool {
+    let Some(due) = due.as_mut().filter(|due| **due <= now) else { return false };
     if now.duration_since(*due) > LATEST {
         *due = now;
     }
@@ -119,15 +124,18 @@ fn advance(due: &mut Instant, interval: Duration, now: Instant) -> bool {
 mod tests {
     use super::*;
 
+    const INTERVAL: Duration = Duration::from_millis(40);
+
     #[test]
     fn what_is_due_is_due_once_and_what_is_too_late_is_skipped() {
         let start = Instant::now();
-        let count = |mut due: Instant, now: Instant| {
-            std::iter::from_fn(|| advance(&mut due, AUDIO_INTERVAL, now).then_some(())).count()
+        let count = |due: Instant, now: Instant| {
+            let mut due = Some(due);
+            std::iter::from_fn(|| advance(&mut due, INTERVAL, now).then_some(())).count()
         };
         assert_eq!(count(start, start), 1);
-        assert_eq!(count(start, start + AUDIO_INTERVAL * 4), 5);
-        assert_eq!(count(start + AUDIO_INTERVAL, start), 0);
+        assert_eq!(count(start, start + INTERVAL * 4), 5);
+        assert_eq!(count(start + INTERVAL, start), 0);
         assert_eq!(count(start, start + LATEST * 2), 1);
     }
 }

@@ -62,6 +62,7 @@ struct Leg {
     progress: mpsc::UnboundedSender<Progress>,
     started: Instant,
     joined_after: Option<Duration>,
+    media_after: Option<Duration>,
     /// Everything that is expected since the last selection has begun to arrive.
     ready: bool,
     next_ping: Instant,
@@ -88,27 +89,34 @@ pub(crate) async fn run(
     let joined = join::join(&run, id).await?;
     let mut leg = Leg::new(run, id, joined, progress, phases);
     leg.work().await?;
-    loop {
-        let wake = leg.wake().into();
-        tokio::select! {
-            ready = leg.socket.readable() => {
-                ready?;
-                leg.receive().await?;
-            }
-            () = sleep_until(wake) => {}
-            changed = leg.phases.changed() => {
-                let phase = if changed.is_ok() { *leg.phases.borrow_and_update() } else { Phase::Leaving };
-                leg.enter(phase);
-            }
-        }
-        leg.work().await?;
-        if leg.left {
-            return leg.finish();
+    while !leg.left {
+        match leg.step().await {
+            // What we wanted to say met the server's goodbye.
+            Err(LegError::WebRtc(error)) => leg.closed(error.into())?,
+            result => result?,
         }
     }
+    leg.finish()
 }
 
 impl Leg {
+    /// Waits for something to do, and does it.
+    async fn step(&mut self) -> Result<(), LegError> {
+        let wake = self.wake().into();
+        tokio::select! {
+            ready = self.socket.readable() => {
+                ready?;
+                self.receive().await?;
+            }
+            () = sleep_until(wake) => {}
+            changed = self.phases.changed() => {
+                let phase = if changed.is_ok() { *self.phases.borrow_and_update() } else { Phase::Leaving };
+                self.enter(phase);
+            }
+        }
+        self.work().await
+    }
+
     fn new(
         run: Arc<Run>,
         id: LegId,
@@ -119,7 +127,7 @@ impl Leg {
         let Joined { rtc, socket, address, offer, ssrcs, started } = joined;
         let now = Instant::now();
         let muted = !run.plan.is_talking(id.index);
-        let signalling = Signalling::new(run.conference(id).clone(), id, muted, run.plan.video);
+        let signalling = Signalling::new(run.conference(id).clone(), id, muted, run.plan);
         let checker = Checker::new(run.number, id, run.plan.legs, offer.audio_slots(), offer.video_slots());
         let media = Media::new(run.number, id, &run.plan, ssrcs, now);
         Leg {
@@ -139,6 +147,7 @@ impl Leg {
             progress,
             started,
             joined_after: None,
+            media_after: None,
             ready: false,
             next_ping: now + PING_INTERVAL,
             accepted: 0,
@@ -165,7 +174,7 @@ impl Leg {
     fn wake(&self) -> Instant {
         let deadline = self.leaving.unwrap_or(self.started + CONNECT);
         let deadline = Some(deadline).filter(|_| self.leaving.is_some() || !self.is_joined());
-        let media = Some(self.media.due()).filter(|_| self.is_joined());
+        let media = self.media.due().filter(|_| self.is_joined());
         let ping = Some(self.next_ping).filter(|_| self.channel.is_some());
         [deadline, media, ping].into_iter().flatten().fold(self.timeout, Instant::min)
     }
@@ -241,10 +250,17 @@ impl Leg {
         }
     }
 
+    fn knows_all(&self) -> bool {
+        let plan = &self.run.plan;
+        let circle = (0..plan.legs).filter(|leg| *leg != self.id.index && plan.together(self.id.index, *leg));
+        self.signalling.roster.len() == usize::from(plan.legs)
+            && self.signalling.properties.len() == circle.count()
+    }
+
     /// Tells the coordinator once that everything expected has begun to arrive.
     fn check_ready(&mut self) {
         let Phase::Selecting(round) = self.phase else { return };
-        if !self.ready && self.expected(round).all(|origin| self.checker.has(origin)) {
+        if !self.ready && self.knows_all() && self.expected(round).all(|origin| self.checker.has(origin)) {
             self.ready = true;
             let _ = self.progress.send(Progress::Ready(self.id, round));
         }
@@ -274,6 +290,7 @@ impl Leg {
             leg: self.id,
             audio_ssrc: self.audio_ssrc,
             joined_after: self.joined_after.unwrap_or_default(),
+            media_after: self.media_after,
             sent: self.media.measured(),
             checker: self.checker,
             roster: self.roster,

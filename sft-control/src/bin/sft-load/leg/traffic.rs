@@ -113,13 +113,14 @@ impl Leg {
     }
 
     /// The end of the connection; an error unless we are leaving.
-    fn closed(&mut self, error: LegError) -> Result<(), LegError> {
+    pub(super) fn closed(&mut self, error: LegError) -> Result<(), LegError> {
         self.left = self.leaving.is_some();
         if self.left { Ok(()) } else { Err(error) }
     }
 
     fn packet(&mut self, packet: &RtpPacket) {
         self.accepted += 1;
+        self.media_after.get_or_insert_with(|| self.started.elapsed());
         if self.is_over() {
             return;
         }

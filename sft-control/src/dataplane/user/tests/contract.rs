@@ -116,7 +116,7 @@ fn what_left_is_forgotten() {
 fn receivers_without_slots_get_nothing() {
     let mut world = World::new(&[1, 2]);
     let mut narrow = with_video();
-    narrow.receivers[1] = crate::core::table::Receiver { audio: vec![], video: vec![], ..receiver(2) };
+    narrow.receivers[1] = crate::core::table::Receiver { audio: vec![], video: vec![], ..receiver(2) }.into();
     world.lane.publish(&narrow).unwrap();
     assert_eq!(world.send(1, &video(1)).0, Verdict::Dropped(DropReason::NoReceiver));
     // The speaker's own entry is all that is left.

@@ -165,7 +165,7 @@ fn copies_that_have_no_place_in_their_slot() {
 fn indices_that_are_used_up() {
     let mut world = World::new(&[1, 2]);
     let mut last = table(&[1, 2], vec![video_source(1, Layer::Low, vec![subscription(2, 0, 1)])]);
-    last.receivers[1].video[0].index = INDEX_END - 1;
+    std::sync::Arc::make_mut(&mut last.receivers[1]).video[0].index = INDEX_END - 1;
     world.lane.publish(&last).unwrap();
     let mut sink = super::world::Sink::default();
     world.lane.forward(tuple(1), &mut video(1).sealed(1), 1, &mut sink);

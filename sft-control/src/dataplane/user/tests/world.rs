@@ -94,7 +94,7 @@ pub(super) fn video_source(leg: u32, layer: Layer, subscribers: Vec<Subscription
         ssrc: video_ssrc(leg, layer),
         csrc: csrc(leg),
         media: Media::Video { layer },
-        subscribers,
+        subscribers: subscribers.into(),
     }
 }
 
@@ -103,7 +103,7 @@ pub(super) fn table(legs: &[u32], video: Vec<Source>) -> ConferenceTable {
     let audio = legs.iter().map(|&leg| audio_source(leg, legs, None));
     ConferenceTable {
         conference: CONFERENCE,
-        receivers: legs.iter().map(|&leg| receiver(leg)).collect(),
+        receivers: legs.iter().map(|&leg| receiver(leg).into()).collect(),
         sources: audio.chain(video).collect(),
     }
 }
