@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-/// Between two times. It takes milliseconds with a thousand legs.
-pub(super) const PERIOD: Duration = Duration::from_secs(5);
+/// From the latest join until it is done: it takes milliseconds with a thousand legs.
+pub(super) const QUIET: Duration = Duration::from_secs(5);
 
 /// Gives whole free pages back.
 pub(super) fn trim() {

@@ -32,7 +32,8 @@ pub(super) struct Schedule {
     feedback: Instant,
     readings: Instant,
     second: Instant,
-    memory: Instant,
+    /// `None` while nobody has joined.
+    memory: Option<Instant>,
     /// Whose turn it is.
     feedback_group: u32,
     report_group: u32,
@@ -44,10 +45,14 @@ impl Schedule {
             feedback: now,
             readings: now,
             second: now,
-            memory: now,
+            memory: None,
             feedback_group: 0,
             report_group: 0,
         }
+    }
+
+    pub(super) fn note_join(&mut self, now: Instant) {
+        self.memory = Some(now + memory::QUIET);
     }
 
     pub(super) fn next(&self) -> Instant {
@@ -81,7 +86,7 @@ impl Engine {
         if is_due(&mut self.schedule.second, SECOND, time.instant) {
             self.renew(time);
         }
-        if is_due(&mut self.schedule.memory, memory::PERIOD, time.instant) {
+        if self.schedule.memory.take_if(|due| *due <= time.instant).is_some() {
             memory::trim();
         }
     }

@@ -41,7 +41,10 @@ impl Engine {
             }
             TransportEvent::Validated(tuple) => self.validate(leg, tuple),
             TransportEvent::Selected(tuple) => self.select(leg, tuple),
-            TransportEvent::ChannelOpen => self.inputs.push_back(Input::ChannelOpen { leg }),
+            TransportEvent::ChannelOpen => {
+                self.inputs.push_back(Input::ChannelOpen { leg });
+                self.schedule.note_join(time.instant);
+            }
             TransportEvent::ChannelMessage(data) => {
                 self.inputs.push_back(Input::ChannelMessage { leg, data });
             }
