@@ -1,28 +1,36 @@
 //! Which frames carry media that this code may touch.
 //!
-//! Only the plain shape is taken: untagged Ethernet, IPv4 without options or IPv6 without extension
-//! headers, not a fragment, UDP. Every other frame is for the kernel's stack.
+//! Only the plain shape is taken: Ethernet with at most one 802.1Q tag, IPv4 without options or IPv6 without
+//! extension headers, not a fragment, UDP. Every other frame is for the kernel's stack.
 
 use crate::{maps::TupleKey, packet::Bytes};
 
 /// Bytes of an Ethernet header.
 pub const ETHERNET_LEN: usize = 14;
+/// Bytes of an 802.1Q tag: its type and the tag control information.
+pub const TAG_LEN: usize = 4;
+/// Bytes of an Ethernet header with a tag.
+pub const TAGGED_LEN: usize = ETHERNET_LEN + TAG_LEN;
 /// Bytes of an IPv4 header without options.
 pub const IPV4_LEN: usize = 20;
 /// Bytes of an IPv6 header.
 pub const IPV6_LEN: usize = 40;
 /// Bytes of a UDP header.
 pub const UDP_LEN: usize = 8;
-/// Where the UDP payload of an IPv4 frame starts.
+/// Where the UDP payload of an untagged IPv4 frame starts.
 pub const IPV4_PAYLOAD: usize = ETHERNET_LEN + IPV4_LEN + UDP_LEN;
-/// Where the UDP payload of an IPv6 frame starts.
+/// Where the UDP payload of an untagged IPv6 frame starts.
 pub const IPV6_PAYLOAD: usize = ETHERNET_LEN + IPV6_LEN + UDP_LEN;
 
 pub(crate) const ETHERTYPE_IPV4: [u8; 2] = [0x08, 0x00];
 pub(crate) const ETHERTYPE_IPV6: [u8; 2] = [0x86, 0xdd];
+pub(crate) const ETHERTYPE_VLAN: [u8; 2] = [0x81, 0x00];
 pub(crate) const PROTOCOL_UDP: u8 = 17;
 /// First 12 bytes of an IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2).
 const MAPPED: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
+
+/// The VLAN's number in the tag control information; priority and drop eligibility are the rest.
+const VLAN_MASK: u16 = 0x0fff;
 
 /// IP version of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,7 +45,9 @@ pub enum Family {
 pub struct Udp {
     /// `local` is the destination, `remote` the source.
     pub tuple: TupleKey,
-    /// [`IPV4_PAYLOAD`] or [`IPV6_PAYLOAD`].
+    /// The VLAN that the frame came on; 0 = none. A priority tag (IEEE 802.1Q section 6.9) names none either.
+    pub vlan: u16,
+    /// [`IPV4_PAYLOAD`] or [`IPV6_PAYLOAD`], and [`TAG_LEN`] more behind a tag.
     pub payload_offset: usize,
     /// As the UDP header says; the frame may be longer (Ethernet pads to 60 bytes).
     pub payload_len: usize,
@@ -57,16 +67,28 @@ pub enum Frame {
 /// Reads the headers of a frame.
 #[inline(always)]
 pub fn classify_frame(frame: &impl Bytes) -> Frame {
-    match frame.load::<2>(12) {
-        Some(ETHERTYPE_IPV4) => classify_ipv4(frame),
-        Some(ETHERTYPE_IPV6) => classify_ipv6(frame),
+    match frame.load::<2>(ETHERNET_LEN - 2) {
+        Some(ETHERTYPE_IPV4) => classify_ipv4::<ETHERNET_LEN>(frame, 0),
+        Some(ETHERTYPE_IPV6) => classify_ipv6::<ETHERNET_LEN>(frame, 0),
+        Some(ETHERTYPE_VLAN) => classify_tagged(frame),
         _ => Frame::Other,
     }
 }
 
 #[inline(always)]
-fn classify_ipv4(frame: &impl Bytes) -> Frame {
-    let Some(ip) = frame.load::<IPV4_LEN>(ETHERNET_LEN) else { return Frame::Other };
+fn classify_tagged(frame: &impl Bytes) -> Frame {
+    let Some([c0, c1, t0, t1]) = frame.load::<TAG_LEN>(ETHERNET_LEN) else { return Frame::Other };
+    let vlan = u16::from_be_bytes([c0, c1]) & VLAN_MASK;
+    match [t0, t1] {
+        ETHERTYPE_IPV4 => classify_ipv4::<TAGGED_LEN>(frame, vlan),
+        ETHERTYPE_IPV6 => classify_ipv6::<TAGGED_LEN>(frame, vlan),
+        _ => Frame::Other,
+    }
+}
+
+#[inline(always)]
+fn classify_ipv4<const IP: usize>(frame: &impl Bytes, vlan: u16) -> Frame {
+    let Some(ip) = frame.load::<IPV4_LEN>(IP) else { return Frame::Other };
     // The flag "more fragments" or an offset: the ports are elsewhere or the rest of the data is.
     let fragment = (ip[6] & 0x3f) | ip[7] != 0;
     if ip[0] != 0x45 || ip[9] != PROTOCOL_UDP || fragment {
@@ -76,8 +98,9 @@ fn classify_ipv4(frame: &impl Bytes) -> Frame {
     if total_len < IPV4_LEN {
         return Frame::Runt;
     }
-    udp(
+    udp::<IP>(
         frame,
+        vlan,
         Family::V4,
         total_len - IPV4_LEN,
         mapped([ip[12], ip[13], ip[14], ip[15]]),
@@ -86,33 +109,31 @@ fn classify_ipv4(frame: &impl Bytes) -> Frame {
 }
 
 #[inline(always)]
-fn classify_ipv6(frame: &impl Bytes) -> Frame {
-    let Some(ip) = frame.load::<8>(ETHERNET_LEN) else { return Frame::Other };
+fn classify_ipv6<const IP: usize>(frame: &impl Bytes, vlan: u16) -> Frame {
+    let Some(ip) = frame.load::<8>(IP) else { return Frame::Other };
     if ip[0] >> 4 != 6 || ip[6] != PROTOCOL_UDP {
         return Frame::Other;
     }
-    let (Some(source), Some(destination)) =
-        (frame.load::<16>(ETHERNET_LEN + 8), frame.load::<16>(ETHERNET_LEN + 24))
-    else {
+    let (Some(source), Some(destination)) = (frame.load::<16>(IP + 8), frame.load::<16>(IP + 24)) else {
         return Frame::Runt;
     };
-    udp(frame, Family::V6, u16::from_be_bytes([ip[4], ip[5]]) as usize, source, destination)
+    udp::<IP>(frame, vlan, Family::V6, u16::from_be_bytes([ip[4], ip[5]]) as usize, source, destination)
 }
 
 /// `ip_payload` is what the IP header says follows it.
 #[inline(always)]
-fn udp(
+fn udp<const IP: usize>(
     frame: &impl Bytes,
+    vlan: u16,
     family: Family,
     ip_payload: usize,
     source: [u8; 16],
     destination: [u8; 16],
 ) -> Frame {
-    let payload_offset = match family {
-        Family::V4 => IPV4_PAYLOAD,
-        Family::V6 => IPV6_PAYLOAD,
+    let udp_offset = match family {
+        Family::V4 => IP + IPV4_LEN,
+        Family::V6 => IP + IPV6_LEN,
     };
-    let udp_offset = payload_offset - UDP_LEN;
     let Some(udp) = frame.load::<UDP_LEN>(udp_offset) else { return Frame::Runt };
     let udp_len = u16::from_be_bytes([udp[4], udp[5]]) as usize;
     if udp_len < UDP_LEN || udp_len > ip_payload || udp_offset + ip_payload > frame.len() {
@@ -125,7 +146,8 @@ fn udp(
             local_port: [udp[2], udp[3]],
             remote_port: [udp[0], udp[1]],
         },
-        payload_offset,
+        vlan,
+        payload_offset: udp_offset + UDP_LEN,
         payload_len: udp_len - UDP_LEN,
         family,
     })

@@ -236,8 +236,8 @@ pub struct LocalKey {
     pub address: [u8; 16],
     /// UDP port, network order.
     pub port: [u8; 2],
-    /// Always 0.
-    pub pad: [u8; 2],
+    /// The VLAN that the address is on; 0 = untagged.
+    pub vlan: u16,
 }
 
 /// Key of `TUPLES`: an address pair that ICE has validated for one leg.
@@ -476,8 +476,10 @@ pub struct PathRecord {
     pub family: u32,
     /// Index of the interface. A copy that is leaving by another one ends as `stale_reference`.
     pub interface: u32,
-    /// Largest IP packet in bytes.
+    /// Largest IP packet in bytes. A VLAN tag does not count.
     pub mtu: u32,
+    /// The VLAN that copies are tagged for; 0 = they leave untagged.
+    pub vlan: u32,
 }
 
 /// Value of `CONFIG`.
@@ -499,7 +501,7 @@ pub struct Config {
 }
 
 /// Number of this map layout, in [`Config::layout`].
-pub const LAYOUT: u32 = 2;
+pub const LAYOUT: u32 = 3;
 
 /// Indices of `COUNTERS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -575,7 +577,7 @@ layout! {
     SourceControl = 16,
     ListEntry = 16,
     SpeakerCells = 64,
-    PathRecord = 60,
+    PathRecord = 64,
     Config = 32,
     ArrivalRing = ARRIVALS * 8,
     crate::keystream::RingControl = 16,

@@ -5,8 +5,8 @@ use crate::{
     checksum,
     drops::DropReason,
     frame::{
-        ETHERTYPE_IPV4, ETHERTYPE_IPV6, Family, IPV4_LEN, IPV4_PAYLOAD, IPV6_LEN, IPV6_PAYLOAD, PROTOCOL_UDP,
-        UDP_LEN,
+        ETHERNET_LEN, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_VLAN, Family, IPV4_LEN, IPV6_LEN,
+        PROTOCOL_UDP, TAGGED_LEN, UDP_LEN,
     },
     maps::PathRecord,
     rtp::FIXED_HEADER,
@@ -44,20 +44,44 @@ pub const fn check_mtu(path: &PathRecord, udp_payload: usize) -> Result<(), Drop
     }
 }
 
-/// Ethernet, IPv4 and UDP header for a payload that passed [`check_mtu`].
+/// Ethernet header of a path without VLAN.
+#[inline(always)]
+pub const fn ethernet(path: &PathRecord) -> [u8; ETHERNET_LEN] {
+    let (d, s, [t0, t1]) = (&path.destination_mac, &path.source_mac, ethertype(path));
+    [d[0], d[1], d[2], d[3], d[4], d[5], s[0], s[1], s[2], s[3], s[4], s[5], t0, t1]
+}
+
+/// Ethernet header with the tag of the path's VLAN, priority 0.
+#[inline(always)]
+pub const fn tagged_ethernet(path: &PathRecord) -> [u8; TAGGED_LEN] {
+    let (d, s, [t0, t1]) = (&path.destination_mac, &path.source_mac, ethertype(path));
+    let ([v0, v1], [c0, c1]) = (ETHERTYPE_VLAN, (path.vlan as u16).to_be_bytes());
+    #[rustfmt::skip]
+    let header = [
+        d[0], d[1], d[2], d[3], d[4], d[5], s[0], s[1], s[2], s[3], s[4], s[5], v0, v1, c0, c1, t0, t1,
+    ];
+    header
+}
+
+#[inline(always)]
+const fn ethertype(path: &PathRecord) -> [u8; 2] {
+    match path.ip_family() {
+        Family::V4 => ETHERTYPE_IPV4,
+        Family::V6 => ETHERTYPE_IPV6,
+    }
+}
+
+/// IPv4 and UDP header for a payload that passed [`check_mtu`].
 ///
 /// Don't fragment is set, so the identification means nothing and is 0 (RFC 6864 section 4.1).
 #[inline(always)]
-pub const fn ipv4(path: &PathRecord, udp_payload: usize, udp_checksum: [u8; 2]) -> [u8; IPV4_PAYLOAD] {
-    let (d, s) = (&path.destination_mac, &path.source_mac);
+pub const fn ipv4(path: &PathRecord, udp_payload: usize, udp_checksum: [u8; 2]) -> [u8; IPV4_LEN + UDP_LEN] {
     let (from, to) = (&path.local, &path.remote);
-    let [t0, t1] = ETHERTYPE_IPV4;
     let [l0, l1] = ((IPV4_LEN + UDP_LEN + udp_payload) as u16).to_be_bytes();
     let [c0, c1] = ipv4_checksum(path, [l0, l1]);
     let [u0, u1] = ((UDP_LEN + udp_payload) as u16).to_be_bytes();
     #[rustfmt::skip]
     let header = [
-        d[0], d[1], d[2], d[3], d[4], d[5], s[0], s[1], s[2], s[3], s[4], s[5], t0, t1,
         VERSION_AND_LENGTH, 0, l0, l1, 0, 0, DONT_FRAGMENT, 0, HOPS, PROTOCOL_UDP, c0, c1,
         from[12], from[13], from[14], from[15], to[12], to[13], to[14], to[15],
         path.local_port[0], path.local_port[1], path.remote_port[0], path.remote_port[1],
@@ -80,16 +104,13 @@ const fn ipv4_checksum(path: &PathRecord, total_len: [u8; 2]) -> [u8; 2] {
     checksum::finish(sum)
 }
 
-/// Ethernet, IPv6 and UDP header for a payload that passed [`check_mtu`]; traffic class and flow label 0.
+/// IPv6 and UDP header for a payload that passed [`check_mtu`]; traffic class and flow label 0.
 #[inline(always)]
-pub const fn ipv6(path: &PathRecord, udp_payload: usize, udp_checksum: [u8; 2]) -> [u8; IPV6_PAYLOAD] {
-    let (d, s) = (&path.destination_mac, &path.source_mac);
+pub const fn ipv6(path: &PathRecord, udp_payload: usize, udp_checksum: [u8; 2]) -> [u8; IPV6_LEN + UDP_LEN] {
     let (f, t) = (&path.local, &path.remote);
-    let [t0, t1] = ETHERTYPE_IPV6;
     let [u0, u1] = ((UDP_LEN + udp_payload) as u16).to_be_bytes();
     #[rustfmt::skip]
     let header = [
-        d[0], d[1], d[2], d[3], d[4], d[5], s[0], s[1], s[2], s[3], s[4], s[5], t0, t1,
         0x60, 0, 0, 0, u0, u1, PROTOCOL_UDP, HOPS,
         f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7], f[8], f[9], f[10], f[11], f[12], f[13], f[14], f[15],
         t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8], t[9], t[10], t[11], t[12], t[13], t[14], t[15],

@@ -38,6 +38,13 @@ fn ipv6(payload: &[u8]) -> Vec<u8> {
     frame
 }
 
+/// The frame with an 802.1Q tag of this control information.
+fn tagged(mut frame: Vec<u8>, control: u16) -> Vec<u8> {
+    let [high, low] = control.to_be_bytes();
+    frame.splice(12..12, [0x81, 0x00, high, low]);
+    frame
+}
+
 fn taken(frame: &[u8]) -> Udp {
     match classify_frame(&frame) {
         Frame::Udp(udp) => udp,
@@ -71,6 +78,20 @@ fn reads_ipv6() {
 }
 
 #[test]
+fn reads_what_is_behind_a_tag() {
+    for (control, vlan) in
+        [(5, 5), (0x0fff, 0x0fff), (0xe000 | 100, 100), (0x1000 | 7, 7), (0xe000, 0), (0, 0)]
+    {
+        for untagged in [ipv4(PAYLOAD), ipv6(PAYLOAD)] {
+            let plain = taken(&untagged);
+            assert_eq!(plain.vlan, 0);
+            let expected = Udp { vlan, payload_offset: plain.payload_offset + 4, ..plain };
+            assert_eq!(taken(&tagged(untagged, control)), expected, "{control:#x}");
+        }
+    }
+}
+
+#[test]
 fn the_length_is_that_of_the_headers_not_of_the_padded_frame() {
     for mut frame in [ipv4(b"abc"), ipv6(b"abc")] {
         frame.resize(120, 0xee);
@@ -99,8 +120,17 @@ fn other_shapes_pass() {
         ("IHL below 5", changed(v4(), |f| f[14] = 0x44)),
         ("IPv4 with version 6", changed(v4(), |f| f[14] = 0x65)),
         ("TCP", changed(v4(), |f| f[23] = 6)),
-        ("VLAN tag", changed(v4(), |f| drop(f.splice(12..12, [0x81, 0, 0, 5])))),
         ("service tag", changed(v4(), |f| drop(f.splice(12..12, [0x88, 0xa8, 0, 5])))),
+        (
+            "service tag and VLAN tag",
+            changed(tagged(v4(), 5), |f| drop(f.splice(12..12, [0x88, 0xa8, 0, 5]))),
+        ),
+        ("two VLAN tags", changed(tagged(v4(), 5), |f| drop(f.splice(12..12, [0x81, 0, 0, 5])))),
+        ("priority tag and VLAN tag", changed(tagged(v4(), 5), |f| drop(f.splice(12..12, [0x81, 0, 0, 0])))),
+        ("VLAN tag cut off", changed(tagged(v4(), 5), |f| f.truncate(17))),
+        ("VLAN tag and ARP", changed(tagged(v4(), 5), |f| f[16..18].copy_from_slice(&[8, 6]))),
+        ("VLAN tag and no IPv4 header", changed(tagged(v4(), 5), |f| f.truncate(37))),
+        ("VLAN tag and IPv4 options", changed(tagged(v4(), 5), |f| f[18] = 0x46)),
         ("ARP", changed(v4(), |f| f[12..14].copy_from_slice(&[8, 6]))),
         ("hop-by-hop header", changed(ipv6(PAYLOAD), |f| f[20] = 0)),
         ("fragment header", changed(ipv6(PAYLOAD), |f| f[20] = 44)),
@@ -141,6 +171,9 @@ fn contradicting_lengths_are_runts() {
         ("IPv6 payload length 0", changed(v6(), |f| f[18..20].fill(0))),
         ("IPv6 payload length beyond the frame", changed(v6(), |f| f[18] = 1)),
         ("UDP length beyond IPv6", changed(v6(), |f| f[59] += 1)),
+        ("tagged frame one byte short", changed(tagged(v4(), 5), |f| f.truncate(f.len() - 1))),
+        ("tagged frame, IPv6 header cut", changed(tagged(v6(), 5), |f| f.truncate(54))),
+        ("tagged frame, UDP length beyond IP", changed(tagged(v4(), 5), |f| f[43] += 1)),
     ];
     for (what, frame) in runts {
         assert_eq!(frame, Frame::Runt, "{what}");
@@ -151,10 +184,14 @@ proptest! {
     #[test]
     fn a_taken_payload_is_inside_the_frame(
         v6: bool,
+        control: Option<u16>,
         edits in prop::collection::vec((0..70_usize, any::<u8>()), 0..4),
         len in 0..120_usize,
     ) {
         let mut frame = if v6 { ipv6(PAYLOAD) } else { ipv4(PAYLOAD) };
+        if let Some(control) = control {
+            frame = tagged(frame, control);
+        }
         for (at, value) in edits {
             if let Some(byte) = frame.get_mut(at) {
                 *byte = value;

@@ -23,7 +23,7 @@ fn ones_complement(bytes: &[u8]) -> u16 {
     sum as u16
 }
 
-fn path(v6: bool, local: [u8; 16], remote: [u8; 16], ports: [u8; 4]) -> PathRecord {
+fn path(v6: bool, vlan: u32, local: [u8; 16], remote: [u8; 16], ports: [u8; 4]) -> PathRecord {
     let address = |a: [u8; 16]| if v6 { a } else { mapped([a[0], a[1], a[2], a[3]]) };
     PathRecord {
         local: address(local),
@@ -35,6 +35,7 @@ fn path(v6: bool, local: [u8; 16], remote: [u8; 16], ports: [u8; 4]) -> PathReco
         family: if v6 { 6 } else { 4 },
         interface: 1,
         mtu: 1500,
+        vlan,
     }
 }
 
@@ -42,11 +43,15 @@ fn path(v6: bool, local: [u8; 16], remote: [u8; 16], ports: [u8; 4]) -> PathReco
 fn frame(path: &PathRecord, payload: &[u8]) -> Vec<u8> {
     let sum = checksum::add_bytes(0, payload);
     let udp = rewrite::udp_checksum(path, payload.len(), sum);
-    let mut frame = if path.family == 6 {
-        rewrite::ipv6(path, payload.len(), udp).to_vec()
-    } else {
-        rewrite::ipv4(path, payload.len(), udp).to_vec()
+    let mut frame = match path.vlan {
+        0 => rewrite::ethernet(path).to_vec(),
+        _ => rewrite::tagged_ethernet(path).to_vec(),
     };
+    if path.family == 6 {
+        frame.extend(rewrite::ipv6(path, payload.len(), udp));
+    } else {
+        frame.extend(rewrite::ipv4(path, payload.len(), udp));
+    }
     frame.extend(payload);
     frame
 }
@@ -54,11 +59,12 @@ fn frame(path: &PathRecord, payload: &[u8]) -> Vec<u8> {
 proptest! {
     #[test]
     fn a_receiver_reads_what_was_meant(
-        v6: bool, local: [u8; 16], remote: [u8; 16], ports: [u8; 4],
+        v6: bool, vlan in prop_oneof![Just(0_u32), 1..4095_u32],
+        local: [u8; 16], remote: [u8; 16], ports: [u8; 4],
         payload in prop::collection::vec(any::<u8>(), 0..200),
     ) {
-        let path = path(v6, local, remote, ports);
-        let frame = frame(&path, &payload);
+        let path = path(v6, vlan, local, remote, ports);
+        let mut frame = frame(&path, &payload);
         prop_assert_eq!(&frame[..6], &path.destination_mac);
         prop_assert_eq!(&frame[6..12], &path.source_mac);
         let Frame::Udp(udp) = classify_frame(&frame.as_slice()) else { unreachable!("not UDP") };
@@ -66,6 +72,12 @@ proptest! {
         prop_assert_eq!(&frame[udp.payload_offset..], &payload[..]);
         prop_assert_eq!((udp.tuple.remote, udp.tuple.local), (path.local, path.remote));
         prop_assert_eq!((udp.tuple.remote_port, udp.tuple.local_port), (path.local_port, path.remote_port));
+
+        prop_assert_eq!(u32::from(udp.vlan), vlan);
+        if vlan != 0 {
+            let tag: Vec<u8> = frame.drain(12..16).collect();
+            prop_assert_eq!(tag, [&[0x81, 0x00], &(vlan as u16).to_be_bytes()[..]].concat());
+        }
 
         let (addresses, datagram) = if v6 { (22..54, 54..) } else { (26..34, 34..) };
         if v6 {
@@ -116,7 +128,7 @@ fn the_wording_of_checksums_at_their_edges() {
 #[test]
 fn the_mtu_limits_the_ip_packet() {
     for (v6, room) in [(false, 1500 - 28), (true, 1500 - 48)] {
-        let path = path(v6, [1; 16], [2; 16], [0; 4]);
+        let path = path(v6, 5, [1; 16], [2; 16], [0; 4]);
         assert_eq!(rewrite::check_mtu(&path, room), Ok(()));
         assert_eq!(rewrite::check_mtu(&path, room + 1), Err(DropReason::FrameTooBig));
     }

@@ -10,7 +10,7 @@ mod way;
 use aya_ebpf::bindings::{xdp_action::XDP_PASS, xdp_md};
 use sft_common::{
     drops::DropReason,
-    frame::{Family, IPV4_PAYLOAD, IPV6_PAYLOAD},
+    frame::{Family, IPV4_PAYLOAD, IPV6_PAYLOAD, TAG_LEN},
 };
 
 use crate::{
@@ -70,11 +70,13 @@ unsafe fn place(ctx: *mut xdp_md, scratch: *mut Scratch) -> Result<(), End> {
     // SAFETY: the context and this CPU's scratch.
     unsafe {
         let (flight, entry) = identify::copy(ctx)?;
-        let family = way::find(ctx, scratch, flight, &entry)?;
+        let (family, tagged) = way::find(ctx, scratch, flight, &entry)?;
         slot::take(scratch, flight, &entry)?;
-        match family {
-            Family::V4 => rtp::write::<IPV4_PAYLOAD>(ctx, scratch, flight),
-            Family::V6 => rtp::write::<IPV6_PAYLOAD>(ctx, scratch, flight),
+        match (family, tagged) {
+            (Family::V4, false) => rtp::write::<IPV4_PAYLOAD>(ctx, scratch, flight),
+            (Family::V6, false) => rtp::write::<IPV6_PAYLOAD>(ctx, scratch, flight),
+            (Family::V4, true) => rtp::write::<{ IPV4_PAYLOAD + TAG_LEN }>(ctx, scratch, flight),
+            (Family::V6, true) => rtp::write::<{ IPV6_PAYLOAD + TAG_LEN }>(ctx, scratch, flight),
         }
     }
 }

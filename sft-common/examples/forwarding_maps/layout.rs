@@ -87,7 +87,7 @@ macro_rules! layouts {
 pub(crate) fn all() -> Vec<Layout> {
     layouts! {
         Config { lease_until, one, media_port, layout, pid, pad }
-        LocalKey { address, port, pad }
+        LocalKey { address, port, vlan }
         TupleKey { local, remote, local_port, remote_port }
         LegRecord { receive_key, conference }
         LegControl { egress, flags, learning }
@@ -109,6 +109,7 @@ pub(crate) fn all() -> Vec<Layout> {
         ListEntry { leg, slot, run, flags }
         PathRecord {
             local, remote, local_port, remote_port, source_mac, destination_mac, family, interface, mtu,
+            vlan,
         }
         LockedSlot { lock, pad, state }
         SlotState {

@@ -22,15 +22,18 @@ pub mod stream;
 #[cfg(test)]
 mod tests;
 
-use crate::maps::{MAX_PAYLOAD, MAX_RTP_HEADER};
+use crate::{
+    frame::{IPV6_PAYLOAD, TAG_LEN},
+    maps::{MAX_PAYLOAD, MAX_RTP_HEADER},
+};
 use memory::opaque;
 
 /// Room behind the payload for the tag of any profile.
 pub const TAG_ROOM: usize = 16;
 /// Longest RTP header at egress: the longest one taken in, and the CSRC that sealing's caller may have added.
 pub const MAX_SEALED_HEADER: usize = MAX_RTP_HEADER + 4;
-/// Largest offset of the RTP header in a frame: Ethernet, IPv6, UDP.
-pub const MAX_RTP_OFFSET: usize = 14 + 40 + 8;
+/// Largest offset of the RTP header in a frame: Ethernet with a VLAN tag, IPv6, UDP.
+pub const MAX_RTP_OFFSET: usize = IPV6_PAYLOAD + TAG_LEN;
 
 /// The packet was sealed, or opened and its tag verified.
 pub const DONE: i32 = 0;
@@ -43,7 +46,7 @@ pub const FORGED: i32 = 2;
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Work {
-    /// Offset of the RTP header in the frame: 42 (IPv4) or 62 (IPv6).
+    /// Offset of the RTP header in the frame: 42 (IPv4) or 62 (IPv6), behind a VLAN tag 46 or 66.
     pub rtp: u32,
     /// Length of the RTP header with CSRCs and extensions: 12..=[`MAX_SEALED_HEADER`], a multiple of 4.
     pub header: u32,
@@ -96,7 +99,7 @@ impl Extent {
             unsafe { ((*work).rtp as u64, (*work).header as u64, (*work).payload as u64) };
         // Mask, hide from the optimiser, compare: otherwise it drops the masks it can prove useless, and
         // with them the bounds that the verifier needs.
-        let (rtp, header, payload) = (opaque(rtp & 63), opaque(header & 255), opaque(payload & 2047));
+        let (rtp, header, payload) = (opaque(rtp & 127), opaque(header & 255), opaque(payload & 2047));
         if rtp > MAX_RTP_OFFSET as u64 {
             return None;
         }

@@ -52,7 +52,7 @@ pub(super) struct Serve {
     /// UDP port of all media
     #[arg(long, value_name = "PORT", default_value_t = 8586)]
     pub(super) media_port: u16,
-    /// Interface for the kernel lane; without it, the one that has the media addresses
+    /// Interface for the kernel lane, of a VLAN its parent; without it, the one that has the media addresses
     #[arg(long, value_name = "IF")]
     pub(super) interface: Vec<String>,
     /// Lanes to use

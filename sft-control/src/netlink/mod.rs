@@ -1,15 +1,18 @@
-//! What the machine knows about its links, addresses, routes and neighbours, asked for over rtnetlink.
+//! What the machine knows about its links, addresses, routes and neighbours, asked for over rtnetlink, and
+//! over ioctl where rtnetlink has no word for it.
 //!
 //! Only `veth` changes the machine's network configuration. Requests are synchronous; the
 //! kernel answers them within the system call, so the engine's thread may ask.
 
 mod interfaces;
+mod offload;
 mod route;
 mod socket;
 mod veth;
 mod watch;
 
-pub use interfaces::{Interface, Interfaces};
+pub use interfaces::{Interface, Interfaces, Vlan};
+pub use offload::strips_vlan_tags;
 pub use route::{Resolver, Route};
 pub use veth::Veth;
 pub use watch::Watch;

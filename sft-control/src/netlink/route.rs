@@ -13,9 +13,11 @@ use super::{Interface, Interfaces, NetlinkError, socket::Requests};
 /// How a packet for one remote address leaves the machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// Index of the interface it leaves by.
+    /// Index of the interface that its frames leave by: of a VLAN interface, the parent.
     pub interface: u32,
-    /// Its name, for people.
+    /// The VLAN that the frames are tagged for; 0 = none.
+    pub vlan: u16,
+    /// Name of the interface that the routing table says, for people.
     pub name: String,
     pub source_mac: [u8; 6],
     /// The next hop. Absent while the kernel does not know its address; the traffic of the control plane to
@@ -61,19 +63,23 @@ impl Resolver {
         if !matches!(hop.kind, RouteType::Unicast | RouteType::Local) {
             return Err(none("the routing table refuses this destination"));
         }
-        let interface = self.interface(index)?.ok_or(none("its interface is gone"))?;
+        let (interface, port, vlan) = self.interface(index)?.ok_or(none("its interface is gone"))?;
         let source_mac = interface.mac.ok_or(none("its interface is not Ethernet"))?;
         let destination_mac = self.neighbour(hop.gateway.unwrap_or(remote), index)?;
         let mtu = hop.mtu.map_or(interface.mtu, |mtu| mtu.min(interface.mtu));
-        Ok(Route { interface: index, name: interface.name, source_mac, destination_mac, mtu })
+        Ok(Route { interface: port, vlan, name: interface.name, source_mac, destination_mac, mtu })
     }
 
-    fn interface(&mut self, index: u32) -> Result<Option<Interface>, NetlinkError> {
+    /// The interface, and the index of that and the VLAN which its frames are in.
+    fn interface(&mut self, index: u32) -> Result<Option<(Interface, u32, u16)>, NetlinkError> {
         let interfaces = match self.interfaces.take() {
             Some(known) if known.by_index(index).is_some() => known,
             _ => Interfaces::ask(&mut self.requests)?,
         };
-        let found = interfaces.by_index(index).cloned();
+        let found = interfaces.by_index(index).map(|interface| {
+            let (port, vlan) = interfaces.port(interface);
+            (interface.clone(), port.index, vlan)
+        });
         self.interfaces = Some(interfaces);
         Ok(found)
     }

@@ -81,7 +81,9 @@ fn pinned_maps_show_the_table() {
     let remotes: Vec<String> = rows(name::PATHS).into_iter().map(|row| row[3].clone()).collect();
     assert!(remotes.contains(&"192.0.2.2:10001".to_owned()), "{remotes:?}");
     assert!(remotes.contains(&"[2001:db8::2]:10002".to_owned()), "{remotes:?}");
-    assert!(rows(name::PATHS).iter().all(|row| row[4] == "02:00:00:00:00:02" && row[6] == "1500"));
+    assert!(
+        rows(name::PATHS).iter().all(|row| row[4] == "02:00:00:00:00:02" && row[6..] == ["untagged", "1500"])
+    );
 
     server.wire.send(&Sender::video(1, Layer::Low).loud(7, b"payload"));
     server.wire.receive_all(3);

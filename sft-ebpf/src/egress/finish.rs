@@ -4,8 +4,8 @@
 use aya_ebpf::bindings::xdp_md;
 use sft_common::{
     drops::DropReason,
-    frame::{Family, IPV4_PAYLOAD, IPV6_PAYLOAD},
-    maps::{Counter, Kind},
+    frame::Family,
+    maps::{Counter, Kind, PathRecord},
     rewrite,
 };
 
@@ -29,17 +29,48 @@ unsafe fn finish(ctx: *mut xdp_md, scratch: *mut Scratch) -> Result<(), End> {
         let path = PATHS.get((*copy).path).ok_or(DropReason::NoPath)?;
         let udp_payload = (*copy).udp_payload as usize;
         let checksum = rewrite::udp_checksum(path, udp_payload, (*work).sum);
-        let (data, end) = ((*ctx).data as usize, (*ctx).data_end as usize);
-        match path.ip_family() {
-            Family::V4 if data + IPV4_PAYLOAD <= end => {
-                *(data as *mut [u8; IPV4_PAYLOAD]) = rewrite::ipv4(path, udp_payload, checksum);
-            }
-            Family::V6 if data + IPV6_PAYLOAD <= end => {
-                *(data as *mut [u8; IPV6_PAYLOAD]) = rewrite::ipv6(path, udp_payload, checksum);
-            }
-            _ => return Err(DropReason::NoRoom.into()),
+        if path.vlan == 0 {
+            write(ctx, rewrite::ethernet(path), path, udp_payload, checksum)?;
+        } else {
+            write(ctx, rewrite::tagged_ethernet(path), path, udp_payload, checksum)?;
         }
         count_copy(Kind::from_number((*copy).kind), udp_payload as u64);
+        Ok(())
+    }
+}
+
+#[inline(always)]
+unsafe fn write<const ETHERNET: usize>(
+    ctx: *mut xdp_md,
+    ethernet: [u8; ETHERNET],
+    path: &PathRecord,
+    udp_payload: usize,
+    checksum: [u8; 2],
+) -> Result<(), DropReason> {
+    // SAFETY: the caller's context.
+    unsafe {
+        match path.ip_family() {
+            Family::V4 => put(ctx, ethernet, rewrite::ipv4(path, udp_payload, checksum)),
+            Family::V6 => put(ctx, ethernet, rewrite::ipv6(path, udp_payload, checksum)),
+        }
+    }
+}
+
+/// Writes two parts of the headers to the start of the frame.
+#[inline(always)]
+unsafe fn put<const FIRST: usize, const SECOND: usize>(
+    ctx: *mut xdp_md,
+    first: [u8; FIRST],
+    second: [u8; SECOND],
+) -> Result<(), DropReason> {
+    // SAFETY: the caller's context, and a frame that is long enough.
+    unsafe {
+        let data = (*ctx).data as usize;
+        if data + FIRST + SECOND > (*ctx).data_end as usize {
+            return Err(DropReason::NoRoom);
+        }
+        *(data as *mut [u8; FIRST]) = first;
+        *((data + FIRST) as *mut [u8; SECOND]) = second;
         Ok(())
     }
 }

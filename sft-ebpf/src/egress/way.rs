@@ -16,7 +16,8 @@ use crate::{
     scratch::{End, Scratch},
 };
 
-/// Leaves the way in `Scratch::copy` and the lengths of the copy in `Scratch::work`.
+/// Leaves the way in `Scratch::copy` and the lengths of the copy in `Scratch::work`; returns the IP version, and
+/// whether the copy gets a VLAN tag.
 ///
 /// A path out of another interface than the one that this frame is leaving by is stale.
 ///
@@ -28,7 +29,7 @@ pub unsafe fn find(
     scratch: *mut Scratch,
     flight: *const Flight,
     entry: &ListEntry,
-) -> Result<Family, End> {
+) -> Result<(Family, bool), End> {
     // SAFETY: the caller's promise, and records of the maps.
     unsafe {
         let control = LEG_CONTROL.get_ptr(entry.leg).ok_or(DropReason::StaleReference)?;
@@ -51,7 +52,7 @@ pub unsafe fn find(
         (*copy).udp_payload = udp_payload as u32;
         (*work).header = header as u32;
         (*work).payload = payload as u32;
-        Ok(record.ip_family())
+        Ok((record.ip_family(), record.vlan != 0))
     }
 }
 

@@ -3,7 +3,7 @@
 use aya_ebpf::bindings::xdp_md;
 use sft_common::{
     demux::{self, Packet as Protocol},
-    frame::{Family, Frame, IPV4_PAYLOAD, IPV6_PAYLOAD, Udp, classify_frame},
+    frame::{Frame, IPV4_PAYLOAD, IPV6_PAYLOAD, TAG_LEN, Udp, classify_frame},
     maps::{Counter, LocalKey},
     packet::Bytes,
 };
@@ -14,6 +14,9 @@ use crate::{
     maps::{CONFIG, LOCAL},
     scratch::End,
 };
+
+const TAGGED_IPV4_PAYLOAD: usize = IPV4_PAYLOAD + TAG_LEN;
+const TAGGED_IPV6_PAYLOAD: usize = IPV6_PAYLOAD + TAG_LEN;
 
 /// Everything else is passed on. That includes datagrams whose lengths contradict the frame: which port they
 /// were meant for is not certain, and the kernel's stack drops them.
@@ -30,13 +33,16 @@ pub unsafe fn own_rtp(ctx: *mut xdp_md) -> Result<Udp, End> {
     if u16::from_ne_bytes(udp.tuple.local_port) as u32 != config.media_port || udp.payload_len < 2 {
         return Err(End::Aside);
     }
-    let local = LocalKey { address: udp.tuple.local, port: udp.tuple.local_port, pad: [0; 2] };
+    let local = LocalKey { address: udp.tuple.local, port: udp.tuple.local_port, vlan: udp.vlan };
     if LOCAL.get_ptr(local).is_none() {
         return Err(End::Aside);
     }
-    let start = match udp.family {
-        Family::V4 => bounds.load::<2>(IPV4_PAYLOAD),
-        Family::V6 => bounds.load::<2>(IPV6_PAYLOAD),
+    // Constants, for the verifier.
+    let start = match udp.payload_offset {
+        IPV4_PAYLOAD => bounds.load::<2>(IPV4_PAYLOAD),
+        TAGGED_IPV4_PAYLOAD => bounds.load::<2>(TAGGED_IPV4_PAYLOAD),
+        IPV6_PAYLOAD => bounds.load::<2>(IPV6_PAYLOAD),
+        _ => bounds.load::<2>(TAGGED_IPV6_PAYLOAD),
     };
     let [first, second] = start.ok_or(End::Aside)?;
     match demux::classify(first, second) {

@@ -78,7 +78,7 @@ impl Rig {
         };
         let sum = checksum::add_bytes(0, packet);
         let check = rewrite::udp_checksum(&path, packet.len(), sum);
-        [&rewrite::ipv4(&path, packet.len(), check)[..], packet].concat()
+        [&rewrite::ethernet(&path)[..], &rewrite::ipv4(&path, packet.len(), check), packet].concat()
     }
 }
 

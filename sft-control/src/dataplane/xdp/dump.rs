@@ -54,7 +54,7 @@ pub struct MapTable {
 /// The maps that have a table, with what they hold.
 const TABLES: [(&str, &str); 17] = [
     (name::CONFIG, "lease, media port, process"),
-    (name::LOCAL, "own media addresses"),
+    (name::LOCAL, "own media addresses and their VLANs"),
     (name::TUPLES, "validated address pairs and their legs"),
     (name::LEGS, "legs: receive key, conference"),
     (name::LEG_CONTROL, "legs: path and transmit key, learning"),
@@ -64,7 +64,7 @@ const TABLES: [(&str, &str); 17] = [
     (name::SOURCE_STATS, "sources: packets, bytes, level"),
     (name::SPEAKERS, "who holds the audio slots"),
     (name::ENTRIES, "lists: receiving leg, slot, run"),
-    (name::PATHS, "paths: addresses, interface, MTU"),
+    (name::PATHS, "paths: addresses, interface, VLAN, MTU"),
     (name::SLOTS, "slots: run, packets, drops"),
     (name::SLOT_RINGS, "slots: ring of prepared key stream"),
     (name::SOURCE_RINGS, "sources: ring of prepared key stream"),
@@ -176,8 +176,10 @@ impl PinnedMaps {
 
     fn local_table(&self) -> Result<Table, DumpError> {
         let found = self.hash::<LocalKey, u32>(name::LOCAL)?;
-        let rows = found.iter().map(|(key, _)| vec![address(key.address, key.port).to_string()]);
-        Ok((vec!["address"], rows.collect()))
+        let rows = found
+            .iter()
+            .map(|(key, _)| row([&address(key.address, key.port) as &dyn Display, &vlan(key.vlan.into())]));
+        Ok((vec!["address", "vlan"], rows.collect()))
     }
 
     fn tuples_table(&self) -> Result<Table, DumpError> {
@@ -361,10 +363,11 @@ impl PinnedMaps {
                 &address(path.remote, path.remote_port),
                 &mac(path.destination_mac),
                 &path.interface,
+                &vlan(path.vlan),
                 &path.mtu,
             ]))
         });
-        let columns = vec!["path", "leg", "local", "remote", "next hop", "interface", "mtu"];
+        let columns = vec!["path", "leg", "local", "remote", "next hop", "interface", "vlan", "mtu"];
         Ok((columns, rows.collect()))
     }
 
@@ -445,6 +448,10 @@ fn address(octets: [u8; 16], port: [u8; 2]) -> SocketAddr {
     let address = Ipv6Addr::from(octets);
     let ip = address.to_ipv4_mapped().map_or(IpAddr::V6(address), IpAddr::V4);
     SocketAddr::new(ip, u16::from_be_bytes(port))
+}
+
+fn vlan(id: u32) -> String {
+    if id == 0 { "untagged".into() } else { id.to_string() }
 }
 
 fn mac(bytes: [u8; 6]) -> String {

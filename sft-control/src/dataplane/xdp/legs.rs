@@ -13,7 +13,7 @@ use sft_common::{
 use super::{
     KernelLane, LaneError, Leg, Tuple, kernel,
     keystream::{Place, StreamKey},
-    load::octets,
+    ports::{local_key, octets},
     readings,
 };
 use crate::{
@@ -113,6 +113,15 @@ impl KernelLane {
             );
             return Err(not_carried(reason));
         }
+        if !self.local.contains(&local_key(tuple.local, route.vlan)) {
+            let reason = format!(
+                "{} is reached through {}, where the kernel lane takes no media for {}",
+                tuple.remote.ip(),
+                route.name,
+                tuple.local.ip()
+            );
+            return Err(not_carried(reason));
+        }
         Ok(route.destination_mac.map(|destination_mac| PathRecord {
             local: octets(tuple.local),
             remote: octets(tuple.remote),
@@ -123,6 +132,7 @@ impl KernelLane {
             family: if tuple.remote.is_ipv4() { Family::V4 as u32 } else { Family::V6 as u32 },
             interface: route.interface,
             mtu: route.mtu,
+            vlan: route.vlan.into(),
         }))
     }
 

@@ -14,7 +14,6 @@ use aya::{
 };
 use sft_common::{
     flight::REPLICATE_AND_GO_ON,
-    frame::mapped,
     maps::{Config, LAYOUT, LocalKey, MAX_REPLICATION, name},
 };
 
@@ -23,8 +22,9 @@ use super::{
     keystream::{self, Entries},
     memory::Shared,
     pins::{self, PinError},
+    ports::{self, Ports},
 };
-use crate::netlink::{Interface, Interfaces, NetlinkError};
+use crate::netlink::{Interface, Interfaces, NetlinkError, strips_vlan_tags};
 
 /// Map type and sizes of a device map (linux/bpf.h).
 const DEVMAP: (u32, u32, u32) = (14, 4, 8);
@@ -32,7 +32,8 @@ const DEVMAP: (u32, u32, u32) = (14, 4, 8);
 /// What the lane is started with.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Interfaces to attach to; the first one also sends. None = those that have the media addresses.
+    /// Interfaces to attach to; the first one also sends. None = those that have the media addresses. A VLAN
+    /// interface stands for its parent.
     pub interfaces: Vec<String>,
     /// Our sockets' addresses, all with the same port.
     pub media: Vec<SocketAddr>,
@@ -57,6 +58,11 @@ pub enum LoadError {
     NoAddress,
     #[error("interface {interface} has no native XDP: {reason}")]
     NotNative { interface: String, reason: String },
+    #[error(
+        "interface {0} takes VLAN tags off before the programs see them: its VLANs are left to the userspace lane; \
+         `ethtool -K {0} rxvlan off` gives them to the kernel lane"
+    )]
+    TagsStripped(String),
     #[error("the kernel refused the programs: {0}")]
     Refused(String),
     #[error("the BPF object is not what this server expects: {0}")]
@@ -163,6 +169,8 @@ pub(super) struct Loaded {
     pub(super) egress: Interface,
     /// Name of the chain's far end.
     pub(super) chain: String,
+    /// What `LOCAL` holds.
+    pub(super) local: Vec<LocalKey>,
     /// Keeps the programs loaded.
     pub(super) _programs: Ebpf,
 }
@@ -170,8 +178,8 @@ pub(super) struct Loaded {
 /// Loads, fills the maps that do not change, pins, and attaches, in this order.
 pub(super) fn load(object: &[u8], settings: &Settings) -> Result<Loaded, LoadError> {
     let port = settings.media.first().map(SocketAddr::port).ok_or(LoadError::NoAddress)?;
-    let interfaces = choose_interfaces(settings)?;
-    let egress = interfaces.first().cloned().ok_or(LoadError::NoAddress)?;
+    let ports = ports::choose(settings, &Interfaces::list()?, strips_vlan_tags)?;
+    let egress = ports.interfaces.first().cloned().ok_or(LoadError::NoAddress)?;
     let directory = match &settings.pin_dir {
         Some(directory) => directory.clone(),
         None => pins::default_directory(port)?,
@@ -179,9 +187,12 @@ pub(super) fn load(object: &[u8], settings: &Settings) -> Result<Loaded, LoadErr
     let sizes = Sizes::of(settings);
     let mut programs = create(object, sizes)?;
     pins::prepare(&directory)?;
-    let result = start(&mut programs, settings, sizes, &interfaces, &directory);
+    let result = start(&mut programs, settings, sizes, &ports, &directory);
     match result {
-        Ok((maps, chain)) => Ok(Loaded { maps, sizes, directory, egress, chain, _programs: programs }),
+        Ok((maps, chain)) => {
+            let local = ports.local;
+            Ok(Loaded { maps, sizes, directory, egress, chain, local, _programs: programs })
+        }
         Err(error) => {
             // Nothing is attached that could need what is removed here.
             drop(pins::remove(&directory));
@@ -194,10 +205,10 @@ fn start(
     programs: &mut Ebpf,
     settings: &Settings,
     sizes: Sizes,
-    interfaces: &[Interface],
+    ports: &Ports,
     directory: &std::path::Path,
 ) -> Result<(Maps, String), LoadError> {
-    let egress = interfaces.first().ok_or(LoadError::NoAddress)?;
+    let egress = ports.interfaces.first().ok_or(LoadError::NoAddress)?;
     load_programs(programs)?;
     for (name, map) in programs.maps() {
         // Names of the compiler's own sections are none that a file may have.
@@ -208,27 +219,10 @@ fn start(
     let chain = chain::make(directory)?;
     make_replicators(programs, egress.index, chain.near)?;
     let mut maps = open(programs, sizes)?;
-    fill(programs, &mut maps, settings)?;
-    attach(programs, interfaces, directory)?;
+    fill(programs, &mut maps, settings, &ports.local)?;
+    attach(programs, &ports.interfaces, directory)?;
     attach_xdp(programs, "sft_stage", &chain.far, directory)?;
     Ok((maps, chain.far))
-}
-
-fn choose_interfaces(settings: &Settings) -> Result<Vec<Interface>, LoadError> {
-    let all = Interfaces::list()?;
-    if settings.interfaces.is_empty() {
-        let mut found: Vec<Interface> = Vec::new();
-        for address in &settings.media {
-            if let Some(interface) = all.by_address(address.ip())
-                && !found.contains(interface)
-            {
-                found.push(interface.clone());
-            }
-        }
-        return if found.is_empty() { Err(LoadError::NoAddress) } else { Ok(found) };
-    }
-    let named = settings.interfaces.iter();
-    named.map(|name| all.by_name(name).cloned().ok_or_else(|| LoadError::NoInterface(name.clone()))).collect()
 }
 
 fn create(object: &[u8], sizes: Sizes) -> Result<Ebpf, LoadError> {
@@ -424,12 +418,17 @@ fn replicator(entries: &[&(u32, ProgramFd)]) -> Result<OwnedFd, LoadError> {
 }
 
 /// Our addresses and the configuration. The lease is not open yet: nothing is forwarded.
-fn fill(programs: &mut Ebpf, maps: &mut Maps, settings: &Settings) -> Result<(), LoadError> {
+fn fill(
+    programs: &mut Ebpf,
+    maps: &mut Maps,
+    settings: &Settings,
+    own: &[LocalKey],
+) -> Result<(), LoadError> {
     let failed = |map| move |reason| LoadError::Map { map, reason };
     let mut local: HashMap<MapData, LocalKey, u32> =
         take(programs, name::LOCAL)?.try_into().map_err(failed(name::LOCAL))?;
-    for address in &settings.media {
-        local.insert(local_key(*address), 1, 0).map_err(failed(name::LOCAL))?;
+    for key in own {
+        local.insert(key, 1, 0).map_err(failed(name::LOCAL))?;
     }
     let port = settings.media.first().map_or(0, SocketAddr::port);
     maps.config.write(
@@ -444,16 +443,4 @@ fn fill(programs: &mut Ebpf, maps: &mut Maps, settings: &Settings) -> Result<(),
         },
     );
     Ok(())
-}
-
-fn local_key(address: SocketAddr) -> LocalKey {
-    LocalKey { address: octets(address), port: address.port().to_be_bytes(), pad: [0; 2] }
-}
-
-/// An address as the maps hold it.
-pub(super) fn octets(address: SocketAddr) -> [u8; 16] {
-    match address.ip() {
-        std::net::IpAddr::V4(address) => mapped(address.octets()),
-        std::net::IpAddr::V6(address) => address.octets(),
-    }
 }

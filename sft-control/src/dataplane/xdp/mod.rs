@@ -13,6 +13,7 @@ mod load;
 mod memory;
 mod numbers;
 mod pins;
+mod ports;
 mod readings;
 mod tables;
 
@@ -35,7 +36,7 @@ use crate::{
     core::table::{ConferenceId, LegId, Receiver},
     netlink::{Interface, Resolver},
 };
-use sft_common::maps::{ListEntry, name};
+use sft_common::maps::{ListEntry, LocalKey, name};
 
 /// How long the programs forward without hearing from us, in ns.
 const LEASE: u64 = 30_000_000_000;
@@ -47,6 +48,8 @@ pub struct KernelLane {
     egress: Interface,
     /// Name of the chain's far end.
     chain: String,
+    /// What `LOCAL` holds.
+    local: Vec<LocalKey>,
     resolver: Resolver,
     numbers: AllNumbers,
     /// Size of `TUPLES`.
@@ -125,12 +128,14 @@ impl KernelLane {
     /// [`LoadError`]; nothing stays attached.
     pub fn load(object: &[u8], settings: &Settings) -> Result<Self, LoadError> {
         let resolver = Resolver::open()?;
-        let Loaded { maps, sizes, directory, egress, chain, _programs } = load::load(object, settings)?;
+        let loaded = load::load(object, settings)?;
+        let Loaded { maps, sizes, directory, egress, chain, local, _programs } = loaded;
         Ok(KernelLane {
             maps,
             directory,
             egress,
             chain,
+            local,
             resolver,
             numbers: AllNumbers {
                 legs: Numbers::new(name::LEGS, sizes.legs),

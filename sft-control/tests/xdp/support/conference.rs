@@ -76,9 +76,7 @@ impl Conference {
         };
         kernel.set(name::CONFIG, 0, config);
         for v6 in [false, true] {
-            let end = server(v6);
-            let key = LocalKey { address: end.address(), port: end.port(), pad: [0; 2] };
-            kernel.insert(name::LOCAL, key, 1_u32);
+            kernel.insert(name::LOCAL, local_key(v6, 0), 1_u32);
         }
         Conference { kernel, interface }
     }
@@ -129,6 +127,7 @@ impl Conference {
             family: if v6 { 6 } else { 4 },
             interface: self.interface,
             mtu: 1500,
+            vlan: 0,
         };
         kernel.set(name::PATHS, leg, path);
         let egress = u64::from(leg) << 32 | u64::from(2 * leg + 1);
@@ -149,6 +148,21 @@ impl Conference {
         kernel.set(name::SOURCES, source, record);
         kernel.set(name::SOURCE_STATE, source, LockedSource::default());
         kernel.insert(name::SOURCE_IDS, SourceKey { leg, ssrc }, source);
+    }
+
+    /// Our addresses are on this VLAN, too.
+    pub(crate) fn add_vlan(&mut self, vlan: u16) {
+        for v6 in [false, true] {
+            self.kernel.insert(name::LOCAL, local_key(v6, vlan), 1_u32);
+        }
+    }
+
+    /// Our addresses, untagged until now, are on this VLAN, and nowhere else.
+    pub(crate) fn move_to_vlan(&mut self, vlan: u16) {
+        for v6 in [false, true] {
+            self.kernel.remove(name::LOCAL, &local_key(v6, 0));
+        }
+        self.add_vlan(vlan);
     }
 
     pub(crate) fn set_source_state(&mut self, source: u32, state: SourceState) {
@@ -218,6 +232,11 @@ impl Conference {
     pub(crate) fn rtp_received(&self) -> u64 {
         self.kernel.counter(Counter::RtpReceived)
     }
+}
+
+fn local_key(v6: bool, vlan: u16) -> LocalKey {
+    let end = server(v6);
+    LocalKey { address: end.address(), port: end.port(), vlan }
 }
 
 /// The header of packet `sequence` of [`SSRC`].

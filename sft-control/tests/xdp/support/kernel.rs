@@ -193,6 +193,10 @@ impl Kernel {
         HashMap::try_from(self.map_mut(name)).unwrap().insert(key, value, 0).unwrap();
     }
 
+    pub(crate) fn remove<K: Pod>(&mut self, name: &str, key: &K) {
+        HashMap::<_, K, u32>::try_from(self.map_mut(name)).unwrap().remove(key).unwrap();
+    }
+
     /// The programs' clock.
     pub(crate) fn monotonic_ns(&self) -> u64 {
         monotonic_ns()

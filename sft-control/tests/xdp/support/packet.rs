@@ -66,9 +66,18 @@ pub(crate) fn frame(from: &Endpoint, to: &Endpoint, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
+/// The frame with an 802.1Q tag of this control information.
+pub(crate) fn tagged(mut frame: Vec<u8>, control: u16) -> Vec<u8> {
+    let [high, low] = control.to_be_bytes();
+    frame.splice(12..12, [0x81, 0x00, high, low]);
+    frame
+}
+
 /// A datagram as it was found in a frame whose lengths and checksums are right.
 #[derive(Clone, Debug)]
 pub(crate) struct Datagram {
+    /// Tag control information; 0 = none.
+    pub(crate) vlan: u16,
     pub(crate) from: Endpoint,
     pub(crate) to: Endpoint,
     pub(crate) hops: u8,
@@ -96,6 +105,7 @@ pub(crate) fn datagram(frame: &[u8]) -> Option<Datagram> {
     assert_eq!(sum(&pseudo), 0xffff, "UDP checksum");
     let port = |at: usize| be16(udp, at) as u16;
     Some(Datagram {
+        vlan: 0,
         from: Endpoint { mac: mac(6), socket: SocketAddr::new(addresses.0, port(0)) },
         to: Endpoint { mac: mac(0), socket: SocketAddr::new(addresses.1, port(2)) },
         hops,

@@ -65,6 +65,24 @@ impl Wire {
         }
     }
 
+    /// Makes an interface of [`SERVER`]'s for a VLAN, with these addresses; `false` if the kernel has no VLANs.
+    pub(crate) fn add_vlan(&self, id: u16, addresses: &[&str]) -> bool {
+        let (name, id) = (format!("{SERVER}.{id}"), id.to_string());
+        let link = ["link", "add", "link", SERVER, "name", &name, "type", "vlan", "id", &id];
+        let made = Command::new("ip").args(link).output().unwrap();
+        if String::from_utf8_lossy(&made.stderr).contains("Unknown device type") {
+            println!("this kernel has no VLANs");
+            return false;
+        }
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        run("ip", &["link", "set", &name, "addrgenmode", "none"]);
+        run("ip", &["link", "set", &name, "up"]);
+        for address in addresses {
+            run("ip", &["address", "add", address, "dev", &name, "nodad"]);
+        }
+        true
+    }
+
     /// `true` if XDP programs are attached to [`SERVER`].
     pub(crate) fn has_programs(&self) -> bool {
         let output = Command::new("ip").args(["link", "show", SERVER]).output().unwrap();
@@ -89,14 +107,9 @@ impl Wire {
     fn next(&self, flags: i32) -> Option<Datagram> {
         let mut buffer = [0; 4096];
         loop {
-            let (start, length) = (buffer.as_mut_ptr().cast(), buffer.len());
-            // SAFETY: the buffer is ours and as long as we say.
-            let length = unsafe { libc::recv(self.socket.as_raw_fd(), start, length, flags) };
-            if length < 0 {
-                return None;
-            }
-            if let Some(datagram) = datagram(&buffer[..length as usize]) {
-                return Some(datagram);
+            let (length, vlan) = receive(&self.socket, &mut buffer, flags)?;
+            if let Some(datagram) = datagram(&buffer[..length]) {
+                return Some(Datagram { vlan, ..datagram });
             }
         }
     }
@@ -189,6 +202,7 @@ fn packet_socket(interface: &str) -> OwnedFd {
         check(socket);
         let socket = OwnedFd::from_raw_fd(socket);
         option(&socket, libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, &1_i32);
+        option(&socket, libc::SOL_PACKET, libc::PACKET_AUXDATA, &1_i32);
         option(&socket, libc::SOL_SOCKET, libc::SO_RCVTIMEO, &timeout);
         option(&socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, &(8 << 20));
         let mut address: libc::sockaddr_ll = std::mem::zeroed();
@@ -198,6 +212,25 @@ fn packet_socket(interface: &str) -> OwnedFd {
         let length = size_of::<libc::sockaddr_ll>() as u32;
         check(libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length));
         socket
+    }
+}
+
+/// The next frame: its length, and the VLAN of its tag, which the kernel has taken off; 0 = it had none.
+fn receive(socket: &OwnedFd, buffer: &mut [u8], flags: i32) -> Option<(usize, u16)> {
+    let mut control = [0_u64; 8];
+    let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    // SAFETY: buffers of ours that are as long as we say, and the kernel's own control message in one of them.
+    unsafe {
+        let mut message: libc::msghdr = std::mem::zeroed();
+        (message.msg_iov, message.msg_iovlen) = (&raw mut part, 1);
+        (message.msg_control, message.msg_controllen) = (control.as_mut_ptr().cast(), size_of_val(&control));
+        let length = libc::recvmsg(socket.as_raw_fd(), &raw mut message, flags);
+        let length = usize::try_from(length).ok()?;
+        let header = libc::CMSG_FIRSTHDR(&raw const message);
+        assert!(!header.is_null(), "the kernel says what it has taken off");
+        let beside = libc::CMSG_DATA(header).cast::<libc::tpacket_auxdata>().read_unaligned();
+        let tagged = beside.tp_status & libc::TP_STATUS_VLAN_VALID != 0;
+        Some((length, if tagged { beside.tp_vlan_tci } else { 0 }))
     }
 }
 
