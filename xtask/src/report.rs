@@ -15,6 +15,8 @@ pub(crate) struct Report {
     passed: usize,
     failed: usize,
     skipped: usize,
+    /// Tests that have said that they cannot run.
+    unable: Vec<String>,
     /// Why something was skipped, and what failed.
     notes: Vec<String>,
 }
@@ -48,12 +50,18 @@ impl Report {
         names.iter().for_each(|name| self.add(name, Outcome::Failed));
     }
 
-    /// Takes over one line of libtest's output.
+    /// Takes over one line of libtest's output. A test that finds out that it cannot run says so in a line
+    /// `skipped: NAME: REASON` before it ends.
     pub(crate) fn read_libtest(&mut self, line: &str) {
+        if let Some(skipped) = line.strip_prefix("skipped: ") {
+            self.unable.extend(skipped.split_once(": ").map(|(name, _)| name.to_owned()));
+            return self.note(line);
+        }
         let Some(rest) = line.strip_prefix("test ") else { return };
         // With a single test thread the name and the result may be joined by output of the test itself.
         let Some((name, result)) = rest.rsplit_once(" ... ") else { return };
         match result.split(|c: char| !c.is_ascii_alphabetic()).next() {
+            Some("ok") if self.unable.iter().any(|unable| unable == name) => self.add(name, Outcome::Skipped),
             Some("ok") => self.add(name, Outcome::Passed),
             Some("FAILED") => self.add(name, Outcome::Failed),
             Some("ignored") => self.add(name, Outcome::Skipped),
@@ -100,6 +108,19 @@ mod tests {
         assert_eq!((report.passed, report.failed, report.skipped), (2, 1, 1));
         assert!(report.has_failures());
         assert_eq!(report.lines().last().map(|line| line.trim()), Some("failed: core::roster"));
+    }
+
+    #[test]
+    fn a_test_can_say_that_it_cannot_run() {
+        let mut report = Report::new("workspace");
+        let lines = [
+            "skipped: vlans::tagged: this kernel has no VLANs",
+            "test vlans::tagged ... ok",
+            "test b ... ok",
+        ];
+        lines.iter().for_each(|line| report.read_libtest(line));
+        assert_eq!((report.passed, report.failed, report.skipped), (1, 0, 1));
+        assert!(report.lines().iter().any(|line| line.ends_with(lines[0])), "{:?}", report.lines());
     }
 
     #[test]

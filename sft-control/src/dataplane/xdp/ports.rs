@@ -131,12 +131,11 @@ mod tests {
         interfaces.into_iter().collect()
     }
 
-    /// Names of the interfaces and the VLAN of each address, if `eth0` strips tags or not.
-    fn chosen(
-        named: &[&str],
-        media: &[&str],
-        strips: bool,
-    ) -> Result<(Vec<String>, Vec<(u8, u16)>), LoadError> {
+    /// Names of interfaces; first byte and VLAN of each address.
+    type Chosen = (Vec<String>, Vec<(u8, u16)>);
+
+    /// What is chosen if `eth0` strips tags, or does not.
+    fn chosen(named: &[&str], media: &[&str], strips: bool) -> Result<Chosen, LoadError> {
         let settings = Settings {
             interfaces: named.iter().map(|&name| name.into()).collect(),
             media: media.iter().map(|address| SocketAddr::new(address.parse().unwrap(), 8586)).collect(),
