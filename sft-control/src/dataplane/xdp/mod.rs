@@ -9,6 +9,7 @@ mod keystream;
 mod lane;
 mod legs;
 mod links;
+mod lists;
 mod load;
 mod memory;
 mod numbers;
@@ -36,7 +37,7 @@ use crate::{
     core::table::{ConferenceId, LegId, Receiver},
     netlink::{Interface, Resolver},
 };
-use sft_common::maps::{ListEntry, LocalKey, name};
+use sft_common::maps::{LocalKey, name};
 
 /// How long the programs forward without hearing from us, in ns.
 const LEASE: u64 = 30_000_000_000;
@@ -110,15 +111,8 @@ struct Conference {
 struct Source {
     number: u32,
     kind: sft_common::maps::Kind,
-    list: Arc<WrittenList>,
+    list: Arc<lists::WrittenList>,
     reserved_slot: u64,
-}
-
-/// A list in the map; its room goes back with the last source that has it.
-struct WrittenList {
-    entries: Arc<[ListEntry]>,
-    /// Number of its first entry.
-    first: u32,
 }
 
 impl KernelLane {

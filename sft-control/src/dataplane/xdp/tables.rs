@@ -13,8 +13,9 @@ use sft_common::{
 };
 
 use super::{
-    Conference, KernelLane, LaneError, Source, WrittenList, kernel,
+    Conference, KernelLane, LaneError, Source, kernel,
     keystream::{self as stream, Stream},
+    lists::WrittenList,
 };
 use crate::{
     core::table::{self, ConferenceId, ConferenceTable, LegId, Receiver},
@@ -157,8 +158,7 @@ impl KernelLane {
         let state = self.parked.remove(&key).or(learned).unwrap_or_default();
         self.write_source(number, state)?;
         self.maps.source_control.write(number, SourceControl::default());
-        let list = Arc::new(WrittenList { entries: Arc::default(), first: 0 });
-        let added = Source { number, kind, list, reserved_slot: 0 };
+        let added = Source { number, kind, list: WrittenList::empty(), reserved_slot: 0 };
         self.sources.insert((source.leg, source.ssrc), added);
         let key = self.leg(source.leg)?.receive.clone();
         self.maps.keystream.add(Stream {
@@ -196,32 +196,20 @@ impl KernelLane {
         }
         let list = match lists.lists.get(&contents) {
             Some(list) => list.clone(),
-            None => self.write_list(entries)?,
+            None => {
+                let before = known.list.clone();
+                self.write_list(entries, &before)?
+            }
         };
         lists.lists.insert(contents, list.clone());
         let leg = self.leg(source.leg)?.number;
-        let word = lists.compiled.reference(source, &list.entries, list.first, leg).to_word();
+        let word = lists.compiled.reference(source, &list.entries, list.first(), leg).to_word();
         if let Some(known) = self.sources.get_mut(&(source.leg, source.ssrc)) {
             self.maps.source_control.store(known.number, LIST, word);
             let old = std::mem::replace(&mut known.list, list);
             self.release_list(old);
         }
         Ok(())
-    }
-
-    fn write_list(&mut self, entries: Arc<[ListEntry]>) -> Result<Arc<WrittenList>, LaneError> {
-        let first = self.numbers.entries.take(entries.len() as u32)?;
-        for (place, entry) in (first..).zip(&*entries) {
-            self.maps.entries.set(place, *entry, 0).map_err(|error| kernel("writing a list", error))?;
-        }
-        Ok(Arc::new(WrittenList { entries, first }))
-    }
-
-    /// One source less refers to the list.
-    fn release_list(&mut self, list: Arc<WrittenList>) {
-        if let Some(list) = Arc::into_inner(list) {
-            self.numbers.entries.give_back(list.first, list.entries.len() as u32);
-        }
     }
 
     /// Forgets sources of a conference, and frees the audio slots they hold.
