@@ -10,6 +10,7 @@ mod memory;
 mod outputs;
 mod peer;
 mod periodic;
+mod publication;
 pub mod snapshot;
 mod start;
 mod status;
@@ -73,6 +74,7 @@ pub struct Engine {
     received: ReceiveBatch,
     outgoing: SendBatch,
     network: Watch,
+    unpublished: publication::Waiting,
     schedule: Schedule,
     /// Requests whose reply is still to come.
     waiting: HashMap<RequestId, oneshot::Sender<Reply>>,

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     core::{
         Input, Output,
-        table::{ConferenceId, ConferenceTable, LegId, Media, Source},
+        table::{ConferenceId, LegId},
     },
     dataplane::user::Outbox,
     rtcp,
@@ -36,8 +36,11 @@ impl Engine {
             }
             Output::Send { leg, message } => self.send(leg, &message, time),
             Output::Close { leg } => self.close(leg, time),
-            Output::Publish(table) => self.publish(&table),
-            Output::Forget(conference) => self.lanes.remove_conference(conference),
+            Output::Publish(table) => self.publish(&table, time),
+            Output::Forget(conference) => {
+                self.unpublished.forget(conference);
+                self.lanes.remove_conference(conference);
+            }
             Output::RequestKeyframe { leg, ssrc } => self.request_keyframe(leg, ssrc),
             Output::CountDrop(reason) => self.count_drop(reason),
             Output::ReplaceSpeaker { conference, slot, holder, next } => {
@@ -85,27 +88,6 @@ impl Engine {
         self.timers.remove(leg);
         self.demux.forget(leg);
         self.lanes.remove_leg(leg);
-    }
-
-    /// A table that no lane can carry fails with the leg that joined last.
-    fn publish(&mut self, table: &ConferenceTable) {
-        self.note_runs(table);
-        if let Err(error) = self.lanes.publish(table) {
-            tracing::warn!(conference = table.conference.0, %error, "table not published");
-            if let Some(last) = table.receivers.last() {
-                self.fail(last.leg, error.to_string());
-            }
-        }
-    }
-
-    fn note_runs(&mut self, table: &ConferenceTable) {
-        let is_video = |source: &&Source| matches!(source.media, Media::Video { .. });
-        for subscription in table.sources.iter().filter(is_video).flat_map(|source| &*source.subscribers) {
-            let peer = self.peers.get_mut(&subscription.receiver);
-            if let Some(slot) = peer.and_then(|peer| peer.runs.get_mut(usize::from(subscription.slot))) {
-                slot.published = slot.published.max(subscription.run);
-            }
-        }
     }
 
     fn request_keyframe(&mut self, leg: LegId, ssrc: u32) {

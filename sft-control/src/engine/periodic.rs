@@ -138,6 +138,7 @@ impl Engine {
     }
 
     fn read_lanes(&mut self, time: Time) {
+        self.publish_again(time);
         let conferences: Vec<ConferenceId> = self.lanes.conferences().collect();
         let group = next_group(&mut self.schedule.report_group, REPORT_GROUPS);
         for conference in conferences {

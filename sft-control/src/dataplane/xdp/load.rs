@@ -105,7 +105,8 @@ impl Sizes {
             sources: 3 * legs,
             conferences: legs,
             slots: 16 * legs,
-            entries: 64 * legs,
+            // Lists that were replaced rest for a second: many, when everybody changes what is watched.
+            entries: 256 * legs,
             paths: 2 * legs,
             keystream: keystream::Sizes::of(settings.keystream),
         }
