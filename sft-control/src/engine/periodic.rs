@@ -20,11 +20,11 @@ use crate::{
 /// copies of media need.
 const FEEDBACK: Duration = Duration::from_millis(8);
 const FEEDBACK_GROUPS: u32 = 8;
-/// Between two readings of levels, slots and idle layers.
+/// Between two readings of levels, slots and idle layers, and two renewals of the lease.
 const READINGS: Duration = Duration::from_millis(100);
 /// With each reading one group of legs gets its receiver report: a second between two reports of a leg.
 const REPORT_GROUPS: u32 = 10;
-/// Between two renewals of the lease.
+/// Between two looks at paths and at what is still to be learned.
 const SECOND: Duration = Duration::from_secs(1);
 
 /// When each of them is due.
@@ -84,7 +84,7 @@ impl Engine {
             self.read_lanes(time);
         }
         if is_due(&mut self.schedule.second, SECOND, time.instant) {
-            self.renew(time);
+            self.renew();
         }
         if self.schedule.memory.take_if(|due| *due <= time.instant).is_some() {
             memory::trim();
@@ -113,10 +113,9 @@ impl Engine {
 
     /// The kernel forwards nothing more when the lease is not renewed; routes and neighbours may have
     /// changed without notice.
-    fn renew(&mut self, time: Time) {
+    fn renew(&mut self) {
         let changed = self.network.changed();
         if let Some(kernel) = self.lanes.kernel_mut() {
-            kernel.renew_lease(time.monotonic_ns);
             kernel.refresh_paths(changed);
         }
         for peer in self.peers.values() {
@@ -138,6 +137,9 @@ impl Engine {
     }
 
     fn read_lanes(&mut self, time: Time) {
+        if let Some(kernel) = self.lanes.kernel_mut() {
+            kernel.renew_lease(time.monotonic_ns);
+        }
         self.publish_again(time);
         let conferences: Vec<ConferenceId> = self.lanes.conferences().collect();
         let group = next_group(&mut self.schedule.report_group, REPORT_GROUPS);
