@@ -88,8 +88,8 @@ fn a_leg_that_goes_takes_everything_along() {
     assert_eq!(drops(&server.lane), [(UnknownTuple, 1), (NoPath, 1)]);
     let rows = |map| server.pinned().table(map).unwrap().rows.len();
     assert_eq!((rows(name::TUPLES), rows(name::SOURCE_IDS), rows(name::KEYS)), (2, 3, 6));
-    for _ in 0..2 {
-        server.lane.renew_lease(monotonic_ns());
+    for second in 0..2 {
+        server.lane.renew_lease(monotonic_ns() + second * 1_000_000_000);
     }
     let rows = |map| server.pinned().table(map).unwrap().rows.len();
     assert_eq!(rows(name::KEYS), 4, "a key that rested enough is wiped");

@@ -179,8 +179,8 @@ fn full_maps_refuse_and_take_again_what_was_given_back() {
     assert_eq!(install(&mut server, 90), full(name::LEGS, 16));
     server.lane.remove_leg(LegId(3));
     assert_eq!(install(&mut server, 90), full(name::LEGS, 16), "the number rests");
-    for _ in 0..2 {
-        server.lane.renew_lease(monotonic_ns());
+    for second in 0..2 {
+        server.lane.renew_lease(monotonic_ns() + second * SECOND);
     }
     install(&mut server, 90).unwrap();
     assert_eq!(install(&mut server, 91), full(name::LEGS, 16));

@@ -40,6 +40,8 @@ struct Test {
     /// Legs without a selected pair.
     without_path: Vec<u32>,
     next_leg: u32,
+    /// That have passed for the kernel lane.
+    seconds: u64,
     /// Of subscriptions and key generators.
     run: u32,
     copies: usize,
@@ -56,6 +58,7 @@ impl Test {
             hidden: Vec::new(),
             without_path: Vec::new(),
             next_leg: 7,
+            seconds: 0,
             run: 1,
             copies: 0,
         };
@@ -219,7 +222,8 @@ impl Test {
             }
         }
         // Numbers that were given back have rested: nothing is on its way.
-        self.both.server.lane.renew_lease(monotonic_ns());
+        self.seconds += 1;
+        self.both.server.lane.renew_lease(monotonic_ns() + self.seconds * 1_000_000_000);
     }
 
     /// The next packet of a stream, sealed.

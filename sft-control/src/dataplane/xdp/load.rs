@@ -105,7 +105,7 @@ impl Sizes {
             sources: 3 * legs,
             conferences: legs,
             slots: 16 * legs,
-            // Lists that were replaced rest for a second: many, when everybody changes what is watched.
+            // Lists that were replaced rest for a while: many, when everybody changes what is watched.
             entries: 256 * legs,
             paths: 2 * legs,
             keystream: keystream::Sizes::of(settings.keystream),

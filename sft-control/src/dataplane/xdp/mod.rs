@@ -167,17 +167,17 @@ impl KernelLane {
         self.maps.keystream.reading()
     }
 
-    /// Lets the programs forward for another 30 s from `now_ns` (CLOCK_MONOTONIC) on. To be called each
-    /// second: it also counts the rest of numbers that were given back.
+    /// Lets the programs forward for another 30 s from `now_ns` (CLOCK_MONOTONIC) on. To be called
+    /// often: numbers that were given back are free again at the second call that is late enough.
     pub fn renew_lease(&mut self, now_ns: u64) {
         const LEASE_UNTIL: usize = 0;
         self.maps.config.store(0, LEASE_UNTIL, now_ns + LEASE);
-        self.tick();
+        self.tick(now_ns);
     }
 
-    fn tick(&mut self) {
+    fn tick(&mut self, now: u64) {
         let numbers = &mut self.numbers;
-        for (first, len) in numbers.keys.tick() {
+        for (first, len) in numbers.keys.tick(now) {
             for number in first..first + len {
                 // A key that nobody uses any more is not kept. The kernel refuses no write to a place that
                 // exists.
@@ -192,7 +192,7 @@ impl KernelLane {
             &mut numbers.entries,
             &mut numbers.paths,
         ] {
-            rest.tick();
+            rest.tick(now);
         }
     }
 

@@ -1,13 +1,15 @@
 //! Numbers of records: handed out once at a time, and again only when no packet on its way can still refer to
 //! them.
 //!
-//! Programs run for microseconds. A number that was given back is reused after [`AGE`] ticks of a second,
-//! which is many RCU grace periods.
+//! Programs run for microseconds, and what goes through the chain finds its records until [`LIFE`] after the
+//! packet came. A number that was given back rests for longer.
 
 use std::collections::{BTreeMap, VecDeque};
 
-/// Ticks that a number rests.
-const AGE: u64 = 2;
+use sft_common::flight::LIFE;
+
+/// How long a number rests at least, in ns; an RCU grace period is much shorter.
+const REST: u64 = LIFE + 50_000_000;
 
 /// The numbers of one map.
 #[derive(Debug)]
@@ -16,14 +18,21 @@ pub(super) struct Numbers {
     limit: u32,
     /// Free ranges, by first number.
     free: BTreeMap<u32, u32>,
-    /// Ranges that rest: tick of their return, first number, length.
+    /// Ranges that were given back since the last tick: first number, length.
+    returned: Vec<(u32, u32)>,
+    /// Ranges that rest: instant of a tick behind their return, first number, length.
     resting: VecDeque<(u64, u32, u32)>,
-    tick: u64,
 }
 
 impl Numbers {
     pub(super) fn new(map: &'static str, limit: u32) -> Self {
-        Numbers { map, limit, free: BTreeMap::from([(0, limit)]), resting: VecDeque::new(), tick: 0 }
+        Numbers {
+            map,
+            limit,
+            free: BTreeMap::from([(0, limit)]),
+            returned: Vec::new(),
+            resting: VecDeque::new(),
+        }
     }
 
     /// First of `len` consecutive numbers.
@@ -48,16 +57,16 @@ impl Numbers {
     /// Gives numbers back.
     pub(super) fn give_back(&mut self, first: u32, len: u32) {
         if len > 0 {
-            self.resting.push_back((self.tick, first, len));
+            self.returned.push((first, len));
         }
     }
 
-    /// A second has passed; returns the ranges whose rest is over.
-    pub(super) fn tick(&mut self) -> Vec<(u32, u32)> {
-        self.tick += 1;
+    /// It is `now` (CLOCK_MONOTONIC in ns); returns the ranges whose rest is over.
+    pub(super) fn tick(&mut self, now: u64) -> Vec<(u32, u32)> {
+        self.resting.extend(self.returned.drain(..).map(|(first, len)| (now, first, len)));
         let mut rested = Vec::new();
         while let Some(&(since, first, len)) = self.resting.front() {
-            if since + AGE > self.tick {
+            if since + REST > now {
                 break;
             }
             self.resting.pop_front();
@@ -101,11 +110,12 @@ mod tests {
         let mut numbers = Numbers::new("LEGS", 1);
         assert_eq!(numbers.take(1), Ok(0));
         numbers.give_back(0, 1);
-        for _ in 1..AGE {
-            assert!(numbers.tick().is_empty());
+        // It counts from the first tick on.
+        for now in [5 * REST, 5 * REST + 1, 6 * REST - 1] {
+            assert!(numbers.tick(now).is_empty());
             assert!(numbers.take(1).is_err());
         }
-        assert_eq!(numbers.tick(), [(0, 1)]);
+        assert_eq!(numbers.tick(6 * REST), [(0, 1)]);
         assert_eq!(numbers.take(1), Ok(0));
     }
 
@@ -116,7 +126,7 @@ mod tests {
         ) {
             let mut numbers = Numbers::new("ENTRIES", 64);
             let mut held: Vec<(u32, u32)> = Vec::new();
-            for (take, len, which) in steps {
+            for ((take, len, which), now) in steps.into_iter().zip(0..) {
                 if take {
                     if let Ok(first) = numbers.take(len) {
                         prop_assert!(held.iter().all(|(other, room)| first + len <= *other || other + room <= first));
@@ -126,14 +136,13 @@ mod tests {
                     let (first, len) = held.swap_remove(which.index(held.len()));
                     numbers.give_back(first, len);
                 }
-                numbers.tick();
+                numbers.tick(now * REST / 2);
             }
             for (first, len) in held {
                 numbers.give_back(first, len);
             }
-            for _ in 0..=AGE {
-                numbers.tick();
-            }
+            numbers.tick(300 * REST);
+            numbers.tick(301 * REST);
             prop_assert_eq!(numbers.take(64), Ok(0));
         }
     }
