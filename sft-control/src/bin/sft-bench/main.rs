@@ -76,6 +76,9 @@ struct Scale {
     /// Measure how long 100 legs take that join at once, too
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
     join: bool,
+    /// Measure how much memory idle legs take, too
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
+    idle: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
