@@ -28,8 +28,8 @@ const BURST: usize = 16;
 const PAUSE: Duration = Duration::from_millis(1);
 /// A burst that is not through by then has lost something.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
-/// Packets before the measurement starts.
-const WARM_UP: usize = 400;
+/// Bursts before the measurement starts: every stream has its ring of prepared key stream by then.
+const WARM_UP: usize = 100;
 /// Index of the first packet.
 pub(crate) const FIRST: u64 = 1000;
 
@@ -81,7 +81,7 @@ impl Case {
         let mut through = |work: &mut W, packets: usize| -> Result<(), Failure> {
             let end = sent + packets;
             while sent < end {
-                let burst = (COPIES / self.receivers).clamp(1, BURST).min(end - sent);
+                let burst = self.burst().min(end - sent);
                 sent += burst;
                 generator.send(burst)?;
                 work.until((sent * self.receivers) as u64)?;
@@ -89,10 +89,18 @@ impl Case {
             }
             Ok(())
         };
-        through(work, WARM_UP)?;
+        through(work, self.warm_up())?;
         let (start, noted) = (work.time()?, before(work));
         through(work, self.packets)?;
         Ok((work.time()? - start, noted))
+    }
+
+    fn burst(self) -> usize {
+        (COPIES / self.receivers).clamp(1, BURST)
+    }
+
+    fn warm_up(self) -> usize {
+        WARM_UP * self.burst()
     }
 
     pub(crate) fn copies(self) -> u64 {
@@ -102,7 +110,9 @@ impl Case {
     /// Sealed packets of one source, as frames to the server.
     fn frames(self, rig: &Rig) -> Result<Vec<Vec<u8>>, Failure> {
         let cipher = RtpCipher::new(&lanes::key(self.profile.profile(), SENDER, RECEIVE))?;
-        (0..(WARM_UP + self.packets) as u64).map(|number| self.frame(rig, &cipher, FIRST + number)).collect()
+        (0..(self.warm_up() + self.packets) as u64)
+            .map(|number| self.frame(rig, &cipher, FIRST + number))
+            .collect()
     }
 
     fn frame(self, rig: &Rig, cipher: &RtpCipher, index: u64) -> Result<Vec<u8>, Failure> {

@@ -12,7 +12,7 @@ use sft_common::maps::Profile;
 use crate::{
     Dataplane, Failure,
     bursts::{Case, Figures},
-    floor, kernel_lane,
+    floor, kernel_lane, rewrite,
     rig::Rig,
     user_lane,
 };
@@ -50,6 +50,8 @@ pub(crate) enum LaneName {
     Floor,
     /// The same, with the packets for one receiver in one send
     FloorGso,
+    /// XDP programs that copy and rewrite, without a cipher
+    Rewrite,
 }
 
 impl LaneName {
@@ -59,6 +61,7 @@ impl LaneName {
             LaneName::User => "user",
             LaneName::Floor => "floor",
             LaneName::FloorGso => "floor-gso",
+            LaneName::Rewrite => "rewrite",
         }
     }
 
@@ -68,6 +71,7 @@ impl LaneName {
             LaneName::User => user_lane::measure(rig, case),
             LaneName::Floor => floor::measure(rig, case, false),
             LaneName::FloorGso => floor::measure(rig, case, true),
+            LaneName::Rewrite => rewrite::measure(rig, case),
         }
     }
 }
@@ -111,6 +115,8 @@ const RATIOS: [(&str, LaneName, LaneName, ProfileName, usize); 8] = {
     ]
 };
 const RATIO_RECEIVERS: usize = 20;
+/// Copies in a round at most: more would only take longer.
+const MOST_COPIES: usize = 20_000;
 
 pub(crate) fn run(options: &Dataplane) -> Result<(), Failure> {
     let rig = Rig::build()?;
@@ -118,11 +124,12 @@ pub(crate) fn run(options: &Dataplane) -> Result<(), Failure> {
     for &profile in &options.profiles {
         for &bytes in &options.bytes {
             for &receivers in &options.receivers {
+                let most = (MOST_COPIES / receivers.max(1)).max(1);
                 let case = Case {
                     profile,
                     bytes,
                     receivers,
-                    packets: options.packets.div_ceil(options.rounds.into()),
+                    packets: options.packets.div_ceil(options.rounds.into()).min(most),
                 };
                 eprintln!("{} {bytes} B, {receivers} receivers", profile.name());
                 rows.extend(measure(&rig, case, options)?);

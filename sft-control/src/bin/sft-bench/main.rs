@@ -11,6 +11,7 @@ mod floor;
 mod generator;
 mod kernel_lane;
 mod lanes;
+mod rewrite;
 mod rig;
 mod scale;
 mod user_lane;
@@ -49,9 +50,14 @@ struct Dataplane {
     #[arg(long, value_name = "PROFILE", default_value = "gcm128,gcm256,cm", value_delimiter = ',')]
     profiles: Vec<dataplane::ProfileName>,
     /// Lanes, and what they are compared with
-    #[arg(long, value_name = "LANE", default_value = "kernel,user,floor,floor-gso", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "LANE",
+        default_value = "kernel,user,floor,floor-gso,rewrite",
+        value_delimiter = ','
+    )]
     lanes: Vec<dataplane::LaneName>,
-    /// Packets per row
+    /// Packets per row; fewer where that makes a great many copies
     #[arg(long, value_name = "N", default_value_t = 5000)]
     packets: usize,
     /// Turns in which they are sent; the median counts

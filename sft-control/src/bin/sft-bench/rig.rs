@@ -25,6 +25,8 @@ pub(crate) const PINS: &str = "/sys/fs/bpf";
 pub(crate) struct Rig {
     pub(crate) server_mac: [u8; 6],
     pub(crate) client_mac: [u8; 6],
+    /// Index of [`SERVER_INTERFACE`].
+    pub(crate) interface: u32,
     /// Receives what clients send, runs the XDP programs, or feeds the sockets.
     pub(crate) server: Poller,
 }
@@ -51,7 +53,9 @@ impl Rig {
         let (server_mac, client_mac) = (mac(SERVER_INTERFACE)?, mac(CLIENT_INTERFACE)?);
         let neighbour = client_mac.map(|byte| format!("{byte:02x}")).join(":");
         ip(&["neigh", "replace", &CLIENTS.to_string(), "lladdr", &neighbour, "dev", SERVER_INTERFACE])?;
-        Ok(Rig { server_mac, client_mac, server: Poller::of(SERVER_INTERFACE)? })
+        let interface = fs::read_to_string(format!("/sys/class/net/{SERVER_INTERFACE}/ifindex"))?;
+        let interface = interface.trim().parse()?;
+        Ok(Rig { server_mac, client_mac, interface, server: Poller::of(SERVER_INTERFACE)? })
     }
 }
 
