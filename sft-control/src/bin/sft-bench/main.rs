@@ -71,7 +71,7 @@ struct Dataplane {
 #[derive(Debug, Args)]
 struct Scale {
     /// Legs of a conference, a row for each
-    #[arg(long, value_name = "N", default_value = "10,100,300,1000", value_delimiter = ',', value_parser = sizes())]
+    #[arg(long, value_name = "N", default_value = "10,1000", value_delimiter = ',', value_parser = sizes())]
     sizes: Vec<usize>,
     /// Length of each row's measurement
     #[arg(long, value_name = "S", default_value_t = 8)]
