@@ -3,7 +3,7 @@
 //!
 //! Three kinds of record:
 //! * *immutable* records (`LegRecord`, `KeyRecord`, `SourceRecord`, `PathRecord`, `ListEntry`): written
-//!   before anything refers to them, never edited, recycled after an RCU grace period;
+//!   before anything refers to them, never edited, recycled when no packet can find them any more;
 //! * *references* (`SourceControl`, `LegControl`, `SpeakerCells`): single `u64` words in mmap-ed arrays,
 //!   switched by one atomic store, which is how a table change is published;
 //! * *state* (`LockedSource`, `LockedSlot`): owned by the programs, changed under the record's lock.

@@ -4,7 +4,7 @@
 //! Every row has the same number of legs on the server, in as many conferences of the row's size as that makes,
 //! and the same media: each leg sends one video and watches nine others, so that every packet has nine copies.
 //! Only the size of the conferences differs, and what differs between the rows' figures is what it costs. Legs
-//! authorise circles of a hundred, because the kernel lane reaches so many receivers of one source at most.
+//! authorise circles of a hundred: each authorisation is a message, and in a large row they would be a million.
 //!
 //! What is counted is the server's threads (signalling, RTCP and the preparation of key stream are in it) and
 //! the kernel thread that polls its interface, in which the XDP programs run. The clients are not counted.
@@ -25,7 +25,7 @@ use crate::{Failure, Scale};
 
 /// Videos that each leg watches: the slots of stock clients.
 const WATCHED: usize = 9;
-/// Legs that authorise each other; fewer than `MAX_REPLICATION`.
+/// Legs that authorise each other.
 const CIRCLE: usize = 100;
 /// Between two pictures of a leg, in ms. The clients and the server share the CPUs, and a second of a thousand
 /// legs at 25 pictures is more than two CPUs can receive.

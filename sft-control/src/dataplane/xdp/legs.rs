@@ -200,15 +200,10 @@ impl KernelLane {
                 let _ = self.maps.tuples.remove(&key);
             }
         }
-        self.numbers.legs.give_back(state.number, 1);
-        self.numbers.keys.give_back(state.receive_key, 2);
-        if let Some((path, _)) = state.path {
-            self.numbers.paths.give_back(path, 1);
-        }
         if let Some((first, len)) = state.slots {
             (first..first + len).for_each(|slot| self.maps.keystream.remove(Place::Slot(slot)));
-            self.numbers.slots.give_back(first, len);
         }
+        self.depart(leg, &state);
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod batch;
 mod chain;
+mod departed;
 pub mod dump;
 mod keystream;
 mod lane;
@@ -101,9 +102,11 @@ struct Leg {
     last_arrival: Option<super::Arrival>,
 }
 
+#[derive(Default)]
 struct Conference {
     number: u32,
     receivers: Vec<Arc<Receiver>>,
+    listed: departed::Listed,
     /// By leg and SSRC.
     sources: Vec<(LegId, u32)>,
 }

@@ -222,6 +222,7 @@ impl KernelLane {
             speakers,
         };
         self.drop_sources(conference, |_| true);
+        self.note_in_force(conference, None);
         Some(state)
     }
 

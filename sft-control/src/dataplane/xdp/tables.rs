@@ -47,6 +47,7 @@ impl KernelLane {
         if let Some(found) = self.conferences.get_mut(&conference) {
             found.receivers.clone_from(&table.receivers);
         }
+        self.note_listed(table);
         let places = table.receivers.iter().filter_map(|receiver| {
             let state = self.legs.get(&receiver.leg)?;
             Some(Place { receiver, leg: state.number, first_slot: state.slots?.0 })
@@ -55,6 +56,7 @@ impl KernelLane {
         for source in &table.sources {
             self.take_source(table.conference, &mut lists, source)?;
         }
+        self.note_in_force(conference, Some(table));
         Ok(())
     }
 
@@ -69,7 +71,7 @@ impl KernelLane {
             let word = self.maps.speakers.word(number, cell);
             word.store(speaker::freed(word.load(Ordering::SeqCst)), Ordering::SeqCst);
         }
-        let found = Conference { number, receivers: Vec::new(), sources: Vec::new() };
+        let found = Conference { number, ..Conference::default() };
         self.conferences.insert(conference, found);
         Ok(number)
     }
@@ -253,6 +255,7 @@ impl KernelLane {
 
     pub(super) fn drop_conference(&mut self, conference: ConferenceId) {
         self.drop_sources(conference, |_| true);
+        self.note_in_force(conference, None);
         self.passing.remove(&conference);
         if let Some(found) = self.conferences.remove(&conference) {
             self.numbers.conferences.give_back(found.number, 1);
