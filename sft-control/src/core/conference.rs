@@ -45,7 +45,7 @@ pub(super) struct Conference {
     pub(super) asked: HashMap<(LegId, u32), Asked>,
 }
 
-/// A device in a conference. Its transport changes when it reconnects.
+/// A leg of a device in a conference. A device that reconnects has another one besides until that is connected.
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) user: String,
@@ -97,6 +97,8 @@ pub(super) enum State {
     Offered,
     /// ICE, DTLS and SCTP are on their way.
     Answered,
+    /// DTLS is done, so the client is who answered; SCTP is on its way.
+    Connected,
     /// The data channel is open.
     Established,
 }
@@ -174,8 +176,17 @@ impl Conference {
         self.place(leg).map(|place| &self.members[place])
     }
 
+    /// The newest member of this name: while a device reconnects it has two.
     pub(super) fn named(&self, user: &str, client: &str) -> Option<usize> {
-        self.members.iter().position(|member| member.user == user && member.client == client)
+        self.members.iter().rposition(|member| member.is_named(user, client))
+    }
+
+    /// The other leg of a device that reconnects.
+    pub(super) fn twin(&self, place: usize) -> Option<LegId> {
+        let member = &self.members[place];
+        let is_twin =
+            |other: &&Member| other.leg != member.leg && other.is_named(&member.user, &member.client);
+        self.members.iter().find(is_twin).map(|other| other.leg)
     }
 
     pub(super) fn established(&self) -> impl Iterator<Item = &Member> {
@@ -212,6 +223,15 @@ impl Member {
         self.state == State::Established
     }
 
+    /// Whether DTLS has shown that the client is there.
+    pub(super) fn is_connected(&self) -> bool {
+        matches!(self.state, State::Connected | State::Established)
+    }
+
+    pub(super) fn is_named(&self, user: &str, client: &str) -> bool {
+        self.user == user && self.client == client
+    }
+
     /// What `property` says; absent = false.
     pub(super) fn has(&self, property: &str) -> bool {
         self.properties.get(property).is_some_and(|value| value == "true")
@@ -246,7 +266,7 @@ impl Member {
         other.seen_by.contains(self.seat) && other.granted.contains(self.seat)
     }
 
-    fn ssrcs(&self) -> impl Iterator<Item = u32> + '_ {
+    pub(super) fn ssrcs(&self) -> impl Iterator<Item = u32> + '_ {
         let slots = self.offer.audio_slots.iter().chain(&self.offer.video_slots).copied();
         slots.chain([self.offer.local_video_ssrc, self.video_ssrc]).chain(self.audio_ssrc)
     }

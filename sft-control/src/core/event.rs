@@ -34,6 +34,10 @@ pub enum Input {
         leg: LegId,
         reason: String,
     },
+    /// DTLS is done, with the certificate that the client's answer named.
+    Connected {
+        leg: LegId,
+    },
     /// The data channel `calling-3.0` is open both ways.
     ChannelOpen {
         leg: LegId,

@@ -91,7 +91,9 @@ impl Core {
         let found = self.conferences.get_mut(&conference)?;
         // It lived before this server did, so nobody is to start it.
         found.started |= request.update;
-        let member = Member::new(found, &mut self.rng, step, leg, message, request);
+        let video_ssrc = Core::new_ssrc(&mut self.rng, &found.ssrcs());
+        let name = Name { user: message.user.clone(), client: message.client.clone(), video_ssrc };
+        let member = Member::new(found, &mut self.rng, step, leg, name, request);
         found.members.push(member);
         self.participants_total += 1;
         self.offer(step, id, leg, request.update);
@@ -140,7 +142,9 @@ impl Core {
         leg
     }
 
-    /// A known member comes back: a new transport, the end of the list, and nobody authorised any more.
+    /// A known device comes back: a new leg at the end of the list, whom nobody authorises yet. The leg that it
+    /// has stays until the new one is connected; one that is not connected itself is given up at once, since
+    /// the client answers its last offer only.
     fn reconnect(
         &mut self,
         step: &mut Step<'_>,
@@ -153,18 +157,15 @@ impl Core {
         }
         let conference = *self.by_leg.get(&old)?;
         let leg = self.new_leg_id(conference);
-        self.by_leg.remove(&old);
-        self.timers.remove(Timer::Leg(old));
         let found = self.conferences.get_mut(&conference)?;
-        let mut member = found.members.remove(found.place(old)?);
-        if let State::Offering { request, .. } = member.state {
-            step.out.push(Output::Reply { id: request, reply: BAD });
-        }
-        found.forget(old, member.seat);
-        member.renew(found, &mut self.rng, step, leg, request);
+        let place = found.place(old)?;
+        let known = &found.members[place];
+        let (name, is_connected) = (known.name(), known.is_connected());
+        let member = Member::new(found, &mut self.rng, step, leg, name, request);
         found.members.push(member);
-        self.settle(step, conference);
-        step.out.push(Output::Close { leg: old });
+        if !is_connected {
+            self.end_leg(step, old, "the client has asked for another offer");
+        }
         self.offer(step, id, leg, request.update);
         None
     }
@@ -205,7 +206,9 @@ impl Core {
             State::Offering { .. } => return BAD,
             State::Offered => {}
             // Posted again, since the reply was lost: the first one counts.
-            State::Answered | State::Established => return Reply::Json(econn::connection_reply(session)),
+            State::Answered | State::Connected | State::Established => {
+                return Reply::Json(econn::connection_reply(session));
+            }
         }
         let answer = match parse_answer(sdp) {
             Ok(answer) => answer,
@@ -234,7 +237,8 @@ impl Conference {
     /// Whether an answer names a stream that is in the conference already. Receivers tell sources apart by
     /// these numbers, so nobody may take another's.
     fn has_taken(&self, member: &Member, answer: &Answer) -> bool {
-        let taken = self.ssrcs();
+        let others = self.members.iter().filter(|other| !other.is_named(&member.user, &member.client));
+        let taken: Vec<u32> = others.chain([member]).flat_map(Member::ssrcs).collect();
         let video = answer.video_ssrc.filter(|_| !member.simulcast);
         let is_taken = |ssrc: &u32| taken.contains(ssrc) && *ssrc != member.video_ssrc;
         let same = video.is_some() && video == answer.audio_ssrc;
@@ -242,20 +246,38 @@ impl Conference {
     }
 }
 
+/// What a device is known by in its conference, on whichever leg (sft-protocol.md 9.2).
+struct Name {
+    user: String,
+    client: String,
+    video_ssrc: u32,
+}
+
 impl Member {
+    fn name(&self) -> Name {
+        Name { user: self.user.clone(), client: self.client.clone(), video_ssrc: self.video_ssrc }
+    }
+
+    /// A leg with slots of its own, at the end of the list.
     fn new(
         conference: &mut Conference,
         rng: &mut StdRng,
         step: &Step<'_>,
         leg: LegId,
-        message: &Message,
+        Name { user, client, video_ssrc }: Name,
         request: &ConnectionRequest,
     ) -> Self {
-        let video_ssrc = Core::new_ssrc(rng, &conference.ssrcs());
-        let mut member = Member {
-            user: message.user.clone(),
-            client: message.client.clone(),
-            index: 0,
+        let mut taken = conference.ssrcs();
+        taken.push(video_ssrc);
+        let receiver = Receiver::starting(leg, request, rng, &mut taken);
+        let major = request.version.unwrap_or_default().major;
+        let simulcast = major == 0 || major >= SIMULCAST;
+        let index = conference.next_index;
+        conference.next_index += 1;
+        Member {
+            user,
+            client,
+            index,
             leg,
             seat: conference.free_seat(),
             joined: step.now.unix,
@@ -263,72 +285,45 @@ impl Member {
             listed: false,
             owed: false,
             served: false,
-            simulcast: false,
+            simulcast,
             offer: OfferSpec {
-                simulcast: false,
-                audio_slots: Vec::new(),
-                video_slots: Vec::new(),
-                local_video_ssrc: 0,
+                simulcast,
+                audio_slots: receiver.audio.iter().map(|start| start.ssrc).collect(),
+                video_slots: receiver.video.iter().map(|start| start.ssrc).collect(),
+                local_video_ssrc: Core::new_ssrc(rng, &taken),
             },
-            receiver: Arc::new(Receiver { leg, audio: Vec::new(), video: Vec::new() }),
-            video_slots: Vec::new(),
+            video_slots: vec![VideoSlot::default(); receiver.video.len()],
+            receiver: Arc::new(receiver),
             audio_ssrc: None,
             video_ssrc,
             low: None,
             high: None,
             properties: econn::Properties::new(),
-            granted: Default::default(),
-            heard_by: Default::default(),
-            seen_by: Default::default(),
-            audience: Default::default(),
+            granted: Seats::default(),
+            heard_by: Seats::default(),
+            seen_by: Seats::default(),
+            audience: Seats::default(),
             selection: Vec::new(),
             messages: MessageBudget { since: step.now.instant, used: 0 },
-        };
-        member.renew(conference, rng, step, leg, request);
-        member
+        }
     }
+}
 
-    /// A new transport, with slots of its own. The name of its video stays (sft-protocol.md 9.2).
-    fn renew(
-        &mut self,
-        conference: &mut Conference,
-        rng: &mut StdRng,
-        step: &Step<'_>,
-        leg: LegId,
-        request: &ConnectionRequest,
-    ) {
-        let major = request.version.unwrap_or_default().major;
-        let mut taken = conference.ssrcs();
-        taken.push(self.video_ssrc);
+impl Receiver {
+    /// The slots that a client asks for, under numbers that are not `taken`.
+    fn starting(leg: LegId, request: &ConnectionRequest, rng: &mut StdRng, taken: &mut Vec<u32>) -> Self {
         let mut slot = || {
-            let ssrc = Core::new_ssrc(rng, &taken);
+            let ssrc = Core::new_ssrc(rng, taken);
             taken.push(ssrc);
             // RFC 3711 section 3.3.1: the first sequence number leaves room before the first rollover.
             SlotStart { ssrc, index: rng.random_range(1..1 << 15), timestamp: rng.random() }
         };
         let audio = if request.selective_audio { AUDIO_SLOTS } else { 0 };
         let video = if request.selective_video { request.video_streams } else { 0 };
-        let receiver = Receiver {
+        Receiver {
             leg,
             audio: (0..audio).map(|_| slot()).collect(),
             video: (0..video).map(|_| slot()).collect(),
-        };
-        self.video_slots = vec![VideoSlot::default(); receiver.video.len()];
-        self.simulcast = major == 0 || major >= SIMULCAST;
-        self.offer = OfferSpec {
-            simulcast: self.simulcast,
-            audio_slots: receiver.audio.iter().map(|start| start.ssrc).collect(),
-            video_slots: receiver.video.iter().map(|start| start.ssrc).collect(),
-            local_video_ssrc: slot().ssrc,
-        };
-        self.receiver = Arc::new(receiver);
-        (self.leg, self.joined, self.state) = (leg, step.now.unix, State::Offered);
-        (self.owed, self.served) = (false, false);
-        self.index = conference.next_index;
-        conference.next_index += 1;
-        (self.low, self.high, self.audio_ssrc) = (None, None, None);
-        self.seats().into_iter().for_each(Seats::clear);
-        self.selection.clear();
-        self.messages = MessageBudget { since: step.now.instant, used: 0 };
+        }
     }
 }

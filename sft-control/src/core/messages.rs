@@ -65,7 +65,7 @@ impl Core {
         if !response {
             self.answer(step, leg, |to| econn::hangup(to, true));
         }
-        self.end_leg(step, leg, "the client hung up");
+        self.end_both(step, leg, "the client hung up");
     }
 
     /// Stores the properties and tells everybody whom the member authorises. They speak for the member
@@ -121,7 +121,7 @@ impl Conference {
         let named: HashMap<(&str, &str), &Participant> =
             entries.iter().map(|entry| ((entry.user.as_str(), entry.client.as_str()), entry)).collect();
         let (seat, mut granted) = (self.members[place].seat, Seats::default());
-        for member in &mut self.members {
+        for member in self.members.iter_mut().filter(|member| member.is_established()) {
             let entry = named.get(&(member.user.as_str(), member.client.as_str()));
             let entry = entry.filter(|entry| entry.authorised);
             granted.set(member.seat, entry.is_some());

@@ -123,6 +123,7 @@ impl Core {
             Input::RequestGone { id } => self.request_gone(id),
             Input::OfferReady { leg, sdp } => self.offer_ready(step, leg, &sdp),
             Input::TransportFailed { leg, reason } => self.end_leg(step, leg, &reason),
+            Input::Connected { leg } => self.connected(step, leg),
             Input::ChannelOpen { leg } => self.channel_open(step, leg),
             Input::ChannelMessage { leg, data } => self.message(step, leg, &data),
             Input::ChannelClosed { leg } => self.end_leg(step, leg, "data channel closed"),

@@ -47,10 +47,6 @@ impl Seats {
         if is_in { self.insert(seat) } else { self.remove(seat) }
     }
 
-    pub(super) fn clear(&mut self) {
-        self.words.clear();
-    }
-
     pub(super) fn len(&self) -> usize {
         self.words.iter().map(|word| word.count_ones() as usize).sum()
     }

@@ -91,7 +91,7 @@ impl Member {
 
     /// Takes in the SSRC of a layer, once: what follows under another SSRC is not believed.
     fn learn(&mut self, layer: Layer, ssrc: u32) -> bool {
-        let answered = matches!(self.state, State::Answered | State::Established);
+        let answered = matches!(self.state, State::Answered | State::Connected | State::Established);
         let known = [self.audio_ssrc, self.low.map(|low| low.ssrc), self.high.map(|high| high.ssrc)];
         let believed = answered && self.simulcast && !known.contains(&Some(ssrc));
         let state = self.layer_mut(layer);

@@ -182,7 +182,7 @@ impl VideoSlot {
 const fn name(state: State) -> &'static str {
     match state {
         State::Offering { .. } | State::Offered => "offered",
-        State::Answered => "answered",
+        State::Answered | State::Connected => "answered",
         State::Established => "established",
     }
 }

@@ -35,10 +35,10 @@ impl Engine {
                 self.demux.note_sent(leg, &data, time.instant);
                 self.outgoing.push(Tuple { local, remote }, &data);
             }
-            TransportEvent::Keys(keys) => {
-                let result = self.install(leg, &keys);
-                self.fail_on_error(leg, result);
-            }
+            TransportEvent::Keys(keys) => match self.install(leg, &keys) {
+                Ok(()) => self.inputs.push_back(Input::Connected { leg }),
+                Err(error) => self.fail(leg, error.to_string()),
+            },
             TransportEvent::Validated(tuple) => self.validate(leg, tuple),
             TransportEvent::Selected(tuple) => self.select(leg, tuple),
             TransportEvent::ChannelOpen => {

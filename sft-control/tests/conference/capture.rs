@@ -71,7 +71,7 @@ impl Call {
         self.legs.insert(client.into(), leg);
         self.bench.input(Input::OfferReady { leg, sdp: String::new() });
         self.bench.post(GROUP, &setup(user, &answer_sdp(audio, None)));
-        self.bench.input(Input::ChannelOpen { leg });
+        self.bench.open(leg);
         self.bench.learn(leg);
     }
 

@@ -34,6 +34,9 @@ enum Event {
     Gone {
         request: u64,
     },
+    Connected {
+        leg: u32,
+    },
     Open {
         leg: u32,
     },
@@ -109,6 +112,7 @@ fn event() -> impl Strategy<Value = Event> {
             user,
             audio
         }),
+        leg().prop_map(|leg| Event::Connected { leg }),
         leg().prop_map(|leg| Event::Open { leg }),
     ];
     let ending = prop_oneof![
@@ -199,7 +203,8 @@ fn play(bench: &mut Bench, event: Event) {
             bench.post(GROUPS[group], &setup(USERS[user], &answer_sdp(audio, Some(audio + 1))));
         }
         Event::Gone { request } => bench.input(Input::RequestGone { id: RequestId(request) }),
-        Event::Open { leg } => bench.input(Input::ChannelOpen { leg: LegId(leg) }),
+        Event::Connected { leg } => bench.input(Input::Connected { leg: LegId(leg) }),
+        Event::Open { leg } => bench.open(LegId(leg)),
         Event::Closed { leg } => bench.input(Input::ChannelClosed { leg: LegId(leg) }),
         Event::Failed { leg } => {
             bench.input(Input::TransportFailed { leg: LegId(leg), reason: "test".into() });

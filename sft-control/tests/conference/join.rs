@@ -71,7 +71,7 @@ fn a_channel_that_opens_before_the_answer_is_not_believed() {
     let mut bench = Bench::new();
     let leg = bench.offer("A", false);
     bench.take();
-    bench.input(Input::ChannelOpen { leg });
+    bench.open(leg);
     assert!(bench.take().is_empty());
 }
 
@@ -109,7 +109,7 @@ fn clients_of_version_1_to_9_have_one_stream_of_their_own() {
         let leg = *leg;
         bench.input(Input::OfferReady { leg, sdp: String::new() });
         bench.post(GROUP, &setup("A", &answer_sdp(4711, Some(4712))));
-        bench.input(Input::ChannelOpen { leg });
+        bench.open(leg);
         let list = bench.sent_of(leg, "CONFPART").pop().unwrap();
         let own = list["participants"][0]["ssrc_video"] == "4712";
         assert_eq!(own, !simulcast, "{version}");

@@ -47,9 +47,9 @@ fn who_reconnects_loses_the_slot() {
     let [_, b] = bench.conference(["A", "B"]);
     let first = reserved(&bench)[0].1;
     let a = bench.offer("A", true);
-    assert_eq!(reserved(&bench)[0].0, b);
     bench.answer("A");
-    bench.input(Input::ChannelOpen { leg: a });
+    bench.open(a);
+    assert_eq!(reserved(&bench)[0].0, b);
     bench.advance(A_WHILE);
     assert_eq!(bench.listed(b), ["B", "A"]);
     let held = reserved(&bench)[0];
@@ -66,7 +66,7 @@ fn a_slow_first_one_takes_the_slot_when_it_arrives() {
     let early = reserved(&bench)[0];
     assert_eq!(early.0, b);
     bench.answer("A");
-    bench.input(Input::ChannelOpen { leg: a });
+    bench.open(a);
     let late = reserved(&bench)[0];
     assert!(late.0 == a && late.1 > early.1);
 }

@@ -11,7 +11,7 @@ fn the_first_is_told_to_start_and_is_in_its_own_list() {
     let mut bench = Bench::new();
     let a = bench.offer("A", false);
     bench.post(GROUP, &setup("A", &answer_sdp(4_000_000_001, None)));
-    bench.input(Input::ChannelOpen { leg: a });
+    bench.open(a);
     let lists = bench.sent_of(a, "CONFPART");
     assert_eq!(lists.len(), 1);
     let list = &lists[0];
@@ -67,7 +67,7 @@ fn join_order_is_the_order_of_requests() {
     assert_eq!(bench.listed(b), ["B"]);
     bench.advance(A_WHILE);
     bench.answer("A");
-    bench.input(Input::ChannelOpen { leg: a });
+    bench.open(a);
     assert_eq!(bench.listed(b), ["A", "B"]);
 }
 
@@ -191,7 +191,7 @@ fn numbers_run_on_over_all_conferences() {
     let b = bench.opened();
     bench.input(Input::OfferReady { leg: b, sdp: String::new() });
     bench.post("other", &setup("B", &answer_sdp(9, None)));
-    bench.input(Input::ChannelOpen { leg: b });
+    bench.open(b);
     let number = |leg| bench.sent_of(leg, "CONFPART").pop().unwrap()["seqno"].clone();
     assert_eq!((number(a), number(b)), (json!("1"), json!("2")));
 }

@@ -93,7 +93,7 @@ fn entries_beyond_the_slots_are_ignored() {
     let a = bench.opened();
     bench.input(Input::OfferReady { leg: a, sdp: String::new() });
     bench.answer("A");
-    bench.input(Input::ChannelOpen { leg: a });
+    bench.open(a);
     bench.advance(A_WHILE);
     let [b, c] = ["B", "C"].map(|user| bench.enter(user));
     bench.advance(A_WHILE);
@@ -147,7 +147,7 @@ fn a_layer_may_be_learned_before_the_channel_opens() {
     bench.take();
     bench.learn_layer(a, Layer::High, 5);
     assert_eq!(bench.published(), 0);
-    bench.input(Input::ChannelOpen { leg: a });
+    bench.open(a);
     assert_eq!(bench.source(a, 5).leg, a);
 }
 
@@ -164,7 +164,7 @@ fn a_legacy_clients_stream_serves_every_quality() {
         let b = bench.opened();
         bench.input(Input::OfferReady { leg: b, sdp: String::new() });
         bench.post(GROUP, &setup("B", &answer_sdp(81, Some(82))));
-        bench.input(Input::ChannelOpen { leg: b });
+        bench.open(b);
         bench.advance(A_WHILE);
         bench.authorise_all(a);
         bench.authorise_all(b);

@@ -146,8 +146,14 @@ impl Bench {
     pub(crate) fn enter(&mut self, user: &str) -> LegId {
         let leg = self.offer(user, false);
         self.answer(user);
-        self.input(Input::ChannelOpen { leg });
+        self.open(leg);
         leg
+    }
+
+    /// DTLS and the data channel are up.
+    pub(crate) fn open(&mut self, leg: LegId) {
+        self.input(Input::Connected { leg });
+        self.input(Input::ChannelOpen { leg });
     }
 
     /// All of these join, a while apart, and authorise each other.
