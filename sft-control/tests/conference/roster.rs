@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sft_control::core::{Config, Input, table::LegId};
+use sft_control::core::{Config, Input, Output, table::LegId};
 
 use crate::support::{A_WHILE, Bench, GROUP, URL, answer_sdp, confconn, config, setup};
 
@@ -133,12 +133,38 @@ fn many_who_come_at_once_share_a_list() {
     assert_eq!(bench.listed(a), ["A", "B", "C", "D"]);
 }
 
+/// Rounds are the rarer the larger the conference is: their lists are no more in a second, however many join in
+/// it, and however many they are. Newcomers do not wait for rounds.
+#[test]
+fn a_mass_join_costs_a_number_of_lists_that_grows_with_the_members() {
+    const MEMBERS: usize = 200;
+    let mut bench = Bench::with(Config { max_legs: MEMBERS, max_conference_legs: MEMBERS, ..config() });
+    let mut legs = Vec::new();
+    for second in 0..4 {
+        for user in 0..MEMBERS / 4 {
+            legs.push(bench.enter(&format!("{second}-{user}")));
+            bench.advance(Duration::from_millis(20));
+        }
+        assert!(legs.iter().rev().skip(10).all(|leg| bench.was_served(*leg)), "newcomers do not wait");
+        let lists = bench.take().iter().filter(|output| is_list(output)).count();
+        assert!(lists <= 250 + MEMBERS / 4, "{lists} lists in a second");
+    }
+    bench.advance(A_WHILE * 30);
+    for leg in &legs {
+        assert_eq!(bench.listed(*leg).len(), MEMBERS);
+    }
+}
+
+fn is_list(output: &&Output) -> bool {
+    matches!(output, Output::Send { message, .. } if message.contains("CONFPART"))
+}
+
 /// What everybody gets of a long list at the same instant would fill queues and keep the server from media.
 #[test]
 fn a_long_list_goes_out_in_portions_to_newcomers_first() {
     let mut bench = Bench::with(Config { max_legs: 200, max_conference_legs: 200, ..config() });
     let legs: Vec<LegId> = (0..150).map(|user| bench.enter(&format!("{user:032}"))).collect();
-    bench.advance(A_WHILE * 10);
+    bench.advance(A_WHILE * 30);
     bench.take();
     let newcomer = bench.enter("newcomer");
     let served =
@@ -146,16 +172,17 @@ fn a_long_list_goes_out_in_portions_to_newcomers_first() {
     let at_once = served(&bench);
     assert!((1..100).contains(&at_once), "{at_once}");
     assert_eq!(bench.sent_of(newcomer, "CONFPART").len(), 1);
-    // Who leaves meanwhile is in no list that goes out later, and nobody gets two for that.
+    // Whoever waits still when there is a newer version gets only that.
     bench.advance(Duration::from_millis(10));
     bench.input(Input::ChannelClosed { leg: legs[0] });
-    bench.advance(A_WHILE * 10);
-    for leg in &legs[1..] {
-        let lists = bench.sent_of(*leg, "CONFPART");
-        assert_eq!(lists.last().unwrap()["participants"].as_array().unwrap().len(), 150);
-    }
-    let lists: usize = legs[1..].iter().map(|leg| bench.sent_of(*leg, "CONFPART").len()).sum();
-    assert!(lists < 2 * legs.len() - at_once, "who has not got a version yet gets the next one only");
+    bench.enter("another");
+    bench.advance(A_WHILE * 2);
+    let lists = |leg: &LegId| bench.sent_of(*leg, "CONFPART").len();
+    assert!(legs[1..].iter().all(|leg| lists(leg) == 1));
+    let newest = legs[1..].iter().filter(|leg| bench.listed(**leg).contains(&"another".into())).count();
+    assert!((1..100).contains(&newest), "{newest}");
+    bench.advance(A_WHILE * 30);
+    assert!(legs[1..].iter().all(|leg| bench.listed(*leg).len() == 151));
 }
 
 #[test]

@@ -197,6 +197,11 @@ impl Bench {
         users_of(&list)
     }
 
+    /// Whether a leg has ever got a participant list.
+    pub(crate) fn was_served(&self, leg: LegId) -> bool {
+        !self.checks.list_of(leg).is_null()
+    }
+
     /// Authorises exactly these, with the SSRCs that the last list named.
     pub(crate) fn authorise(&mut self, leg: LegId, users: &[&str]) {
         let list = self.checks.list_of(leg);
