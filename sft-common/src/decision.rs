@@ -17,16 +17,8 @@ pub struct Route {
     pub list: List,
     /// Audio: the speaker's slot, added to `ListEntry::slot`; video: 0.
     pub slot_offset: u32,
-    /// Audio: run of the speaker cell or of the reserved slot; video: 0.
+    /// Audio: run of the speaker cell; video: 0.
     pub run_high: u32,
-}
-
-impl SourceControl {
-    /// `true` if the source holds audio slot 0 whatever its level.
-    #[inline(always)]
-    pub const fn is_reserved(&self) -> bool {
-        self.reserved_slot & 1 != 0
-    }
 }
 
 /// Finds the receivers of a packet of source number `source`; an audio source that speaks takes a free
@@ -47,7 +39,6 @@ pub fn route(
     }
     let (slot_offset, run_high) = match kind {
         Kind::Video => (0, 0),
-        Kind::Audio if control.is_reserved() => (0, (control.reserved_slot >> 32) as u32),
         Kind::Audio => {
             let claim = speaker::find_or_claim(speakers, source)?;
             (claim.slot as u32, claim.run)

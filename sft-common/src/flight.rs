@@ -65,7 +65,7 @@ pub struct Flight {
     pub kind: u32,
     /// Audio: the speaker's slot, added to [`crate::maps::ListEntry::slot`]; video: 0.
     pub slot_offset: u32,
-    /// Audio: run of the speaker cell or of the reserved slot; video: 0.
+    /// Audio: run of the speaker cell; video: 0.
     pub run_high: u32,
     /// Audio: number of the sender's stretch of speech, from 1 on; video: 0.
     pub gate_run: u32,

@@ -17,7 +17,7 @@ use crate::drops::DropReason;
 pub const MAX_RTP_HEADER: usize = 124;
 /// Longest RTP payload (without tag) that a lane takes in, in bytes.
 pub const MAX_PAYLOAD: usize = 1472;
-/// Audio slots a conference shares: slot 0 for the key generator, the rest for speakers.
+/// Audio slots that the speakers of a conference share.
 pub const AUDIO_SLOTS: usize = 5;
 /// Video slots a receiver may have at most (`vstreams`, sft-protocol.md 3.5).
 pub const MAX_VIDEO_SLOTS: usize = 32;
@@ -418,15 +418,13 @@ pub struct SourceRecord {
     pub pad: u32,
 }
 
-/// Value of `SOURCE_CONTROL`: what changes about a source. Each word is stored on its own.
+/// Value of `SOURCE_CONTROL`: what changes about a source. One word, stored at once.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SourceControl {
     /// The receivers in `ENTRIES`: `first entry << 32 | own place + 1 << 16 | number of entries`
     /// ([`crate::list::List::to_word`]); 0 = nobody.
     pub list: u64,
-    /// Audio: `run << 32 | 1` for the key generator, who holds slot 0 whatever its level; else 0.
-    pub reserved_slot: u64,
 }
 
 /// Value of `ENTRIES`: one receiver of one list. Immutable. All audio sources of a conference share a list.
@@ -451,7 +449,7 @@ pub const ENTRY_FROM_KEYFRAME: u32 = 1;
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SpeakerCells {
-    /// Cell i (1..[`AUDIO_SLOTS`]) is `run << 32 | source number + 1`; low half 0 = free. A run number
+    /// Cell i (below [`AUDIO_SLOTS`]) is `run << 32 | source number + 1`; low half 0 = free. A run number
     /// grows with every change of its cell and is never reused. The other cells are 0.
     pub cells: [u64; 8],
 }
@@ -501,7 +499,7 @@ pub struct Config {
 }
 
 /// Number of this map layout, in [`Config::layout`].
-pub const LAYOUT: u32 = 3;
+pub const LAYOUT: u32 = 4;
 
 /// Indices of `COUNTERS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -574,7 +572,7 @@ layout! {
     KeyRecord = 16 + 8 + 8 + 8 + 240 + 2048 + 40,
     SourceKey = 8,
     SourceRecord = 24,
-    SourceControl = 16,
+    SourceControl = 8,
     ListEntry = 16,
     SpeakerCells = 64,
     PathRecord = 64,

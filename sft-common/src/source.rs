@@ -93,8 +93,6 @@ pub struct SourceStats {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PacketFacts {
     pub kind: Kind,
-    /// Audio that is heard whatever its level (the key generator's).
-    pub reserved: bool,
     pub timestamp: u32,
     /// UDP payload.
     pub bytes: u32,
@@ -273,13 +271,17 @@ impl SourceState {
         Ok(index - (self.skipped - later))
     }
 
-    /// Smooths the level with that of the newest packet, and opens or closes the gate.
+    /// Smooths the level with that of the newest packet, and opens or closes the gate. It opens with the first
+    /// packet that is not silent itself, so that no onset is clipped, and closes by the smoothed level.
     #[inline(always)]
     fn gate_newest(&mut self, index: u64, facts: &PacketFacts) -> Result<u32, DropReason> {
+        let mut is_silent = false;
         if let Some(sample) = facts.level {
-            self.level = (self.level + sample as u64) / 2;
+            let sample = sample as u64;
+            self.level = if self.packets == 1 { sample } else { (self.level + sample) / 2 };
+            is_silent = self.level >= SILENCE && sample >= SILENCE;
         }
-        if !facts.reserved && self.level >= SILENCE {
+        if is_silent {
             if self.gate_open != 0 {
                 self.gate_open = 0;
                 self.gate_end = index;

@@ -1,4 +1,4 @@
-//! Audio slots 1 to 4 of a conference: a source that speaks takes a free one and never displaces
+//! Audio slots of a conference: a source that speaks takes a free one and never displaces
 //! anybody. Who should give way is the control plane's business.
 
 use crate::{drops::DropReason, maps::AUDIO_SLOTS};
@@ -14,7 +14,7 @@ pub trait SpeakerStore {
 /// An audio slot that a source holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// 1 to [`AUDIO_SLOTS`] - 1.
+    /// Below [`AUDIO_SLOTS`].
     pub slot: u8,
     pub run: u32,
 }
@@ -28,7 +28,7 @@ pub fn find_or_claim(cells: &impl SpeakerStore, source: u32) -> Result<Claim, Dr
     if let Some(held) = find(cells, source) {
         return Ok(held);
     }
-    let mut i = 1;
+    let mut i = 0;
     while i < AUDIO_SLOTS {
         let cell = cells.load(i);
         if holder(cell) == FREE && cells.exchange(i, cell, claimed(cell, source)) {
@@ -45,7 +45,7 @@ pub fn find_or_claim(cells: &impl SpeakerStore, source: u32) -> Result<Claim, Dr
 #[inline(always)]
 fn settle(cells: &impl SpeakerStore, source: u32) -> Result<Claim, DropReason> {
     let mut lowest = None;
-    let mut i = 1;
+    let mut i = 0;
     while i < AUDIO_SLOTS {
         let cell = cells.load(i);
         if holder(cell) == holder_of(source) {
@@ -62,7 +62,7 @@ fn settle(cells: &impl SpeakerStore, source: u32) -> Result<Claim, DropReason> {
 
 #[inline(always)]
 fn find(cells: &impl SpeakerStore, source: u32) -> Option<Claim> {
-    let mut i = 1;
+    let mut i = 0;
     while i < AUDIO_SLOTS {
         let cell = cells.load(i);
         if holder(cell) == holder_of(source) {

@@ -32,7 +32,7 @@ const LIST: List = List { first: 70, len: 3, own: 1 };
 
 #[test]
 fn video_goes_to_its_list() {
-    let control = SourceControl { list: LIST.to_word(), reserved_slot: 0 };
+    let control = SourceControl { list: LIST.to_word() };
     let cells = Cells::default();
     let expected = Route { list: LIST, slot_offset: 0, run_high: 0 };
     assert_eq!(route(Kind::Video, 5, &control, &cells), Ok(expected));
@@ -41,8 +41,9 @@ fn video_goes_to_its_list() {
 
 #[test]
 fn audio_goes_to_its_list_in_the_speakers_slot() {
-    let control = SourceControl { list: LIST.to_word(), reserved_slot: 0 };
+    let control = SourceControl { list: LIST.to_word() };
     let cells = Cells::default();
+    cells.0[0].set(claimed(0, 76));
     cells.0[1].set(claimed(9 << 32, 77));
     cells.0[2].set(3 << 32);
     let expected = Route { list: LIST, slot_offset: 2, run_high: 4 };
@@ -50,20 +51,11 @@ fn audio_goes_to_its_list_in_the_speakers_slot() {
 }
 
 #[test]
-fn the_reserved_source_takes_slot_0_and_no_cell() {
-    let control = SourceControl { list: LIST.to_word(), reserved_slot: 8 << 32 | 1 };
-    let cells = Cells::default();
-    let expected = Route { list: LIST, slot_offset: 0, run_high: 8 };
-    assert_eq!(route(Kind::Audio, 5, &control, &cells), Ok(expected));
-    assert!(cells.0.iter().all(|cell| cell.get() == 0));
-}
-
-#[test]
 fn nobody_listening_means_no_slot_is_taken() {
     let cells = Cells::default();
     let alone = List { first: 3, len: 1, own: 0 };
     for (kind, list) in [(Kind::Audio, List::EMPTY), (Kind::Video, List::EMPTY), (Kind::Audio, alone)] {
-        let control = SourceControl { list: list.to_word(), reserved_slot: 0 };
+        let control = SourceControl { list: list.to_word() };
         assert_eq!(route(kind, 5, &control, &cells), Err(DropReason::NoReceiver));
     }
     assert!(cells.0.iter().all(|cell| cell.get() == 0));
@@ -72,10 +64,10 @@ fn nobody_listening_means_no_slot_is_taken() {
 #[test]
 fn without_a_free_cell_audio_is_not_heard() {
     let cells = Cells::default();
-    for cell in &cells.0[1..] {
+    for cell in &cells.0 {
         cell.set(claimed(0, 1000));
     }
-    let control = SourceControl { list: LIST.to_word(), reserved_slot: 0 };
+    let control = SourceControl { list: LIST.to_word() };
     assert_eq!(route(Kind::Audio, 5, &control, &cells), Err(DropReason::NoAudioSlot));
 }
 

@@ -13,7 +13,6 @@ const MUTE: u8 = 127;
 fn audio(level: impl Into<Option<u8>>) -> PacketFacts {
     PacketFacts {
         kind: Kind::Audio,
-        reserved: false,
         timestamp: 0,
         bytes: 200,
         level: level.into(),
@@ -35,9 +34,9 @@ fn fall_silent(state: &mut SourceState, mut index: u64) -> u64 {
 }
 
 #[test]
-fn levels_are_smoothed_from_zero() {
+fn levels_are_smoothed_from_the_first_one_on() {
     let mut state = SourceState::default();
-    let levels: Vec<u64> = [MUTE, MUTE, 1, 0, MUTE]
+    let levels: Vec<u64> = [MUTE, MUTE, 1, 0, MUTE, MUTE]
         .into_iter()
         .enumerate()
         .map(|(index, level)| {
@@ -45,17 +44,36 @@ fn levels_are_smoothed_from_zero() {
             state.stats().level
         })
         .collect();
-    assert_eq!(levels, [63, 95, 48, 24, 75]);
+    assert_eq!(levels, [127, 127, 64, 32, 79, 103]);
 }
 
 #[test]
 fn silence_begins_at_110() {
     let mut state = SourceState::default();
     let mut outcomes = Vec::new();
-    for index in 0..6 {
-        outcomes.push((take(&mut state, index, MUTE).is_ok(), state.stats().level));
+    for (index, level) in (0..).zip([LOUD, MUTE, MUTE, MUTE, MUTE]) {
+        outcomes.push((take(&mut state, index, level).is_ok(), state.stats().level));
     }
-    assert_eq!(outcomes, [(true, 63), (true, 95), (false, 111), (false, 119), (false, 123), (false, 125)]);
+    assert_eq!(outcomes, [(true, 0), (true, 63), (true, 95), (false, 111), (false, 119)]);
+}
+
+#[test]
+fn who_begins_in_silence_has_not_spoken() {
+    let mut state = SourceState::default();
+    for index in 0..5 {
+        assert_eq!(take(&mut state, index, 110), Err(DropReason::Silent));
+    }
+}
+
+/// However deep the silence before it was.
+#[test]
+fn an_onset_is_heard_from_its_first_packet() {
+    for level in 0..110 {
+        let mut state = SourceState::default();
+        let next = (0..50).find(|index| take(&mut state, *index, MUTE).is_ok());
+        assert_eq!(next, None);
+        assert_eq!(take(&mut state, 50, level), Ok(1), "level {level}");
+    }
 }
 
 #[test]
@@ -99,17 +117,6 @@ fn before_the_first_word_everything_late_is_silence() {
         let expected = if index == 6 { DropReason::Silent } else { DropReason::PaddingOnly };
         assert_eq!(state.commit(index, &facts, 1), Err(expected));
     }
-}
-
-#[test]
-fn the_reserved_source_is_heard_whatever_its_level() {
-    let mut state = SourceState::default();
-    let facts = PacketFacts { reserved: true, ..audio(MUTE) };
-    for index in 0..20 {
-        assert_eq!(state.commit(index, &facts, 1), Ok(Admitted { effective: index, gate_run: 1 }));
-    }
-    assert!(state.stats().level >= 110);
-    assert_eq!(take(&mut state, 20, MUTE), Err(DropReason::Silent));
 }
 
 #[test]

@@ -33,7 +33,6 @@ enum Event {
     Turns(Vec<usize>),
     Subscribe(usize, bool),
     EndOldSubscriptions,
-    Reserve(usize),
     ReplaceSpeaker(usize, Option<usize>),
 }
 
@@ -99,7 +98,6 @@ fn event(kind: Kind) -> BoxedStrategy<Event> {
         .boxed(),
         Kind::Audio => prop_oneof![
             16 => turns(),
-            1 => (0..SOURCES).prop_map(Event::Reserve),
             2 => (0..4_usize, prop::option::of(0..SOURCES))
                 .prop_map(|(slot, next)| Event::ReplaceSpeaker(slot, next)),
         ]
@@ -144,9 +142,8 @@ fn arrivals(plan: &Plan) -> Vec<(usize, Sent)> {
 
 fn run(kind: Kind, plan: &Plan) -> World {
     let mut world = World::new(kind, &plan.starts, CPUS);
-    match kind {
-        Kind::Video => world.subscribe(0, false),
-        Kind::Audio => world.reserve(0),
+    if kind == Kind::Video {
+        world.subscribe(0, false);
     }
     let mut events = plan.events.iter();
     for (cpu, sent) in arrivals(plan) {
@@ -161,7 +158,6 @@ fn run(kind: Kind, plan: &Plan) -> World {
             }
             Some(Event::Subscribe(source, wait)) => world.subscribe(*source, *wait),
             Some(Event::EndOldSubscriptions) => world.end_old_subscriptions(),
-            Some(Event::Reserve(source)) => world.reserve(*source),
             Some(Event::ReplaceSpeaker(slot, next)) => world.replace_speaker(*slot, *next),
         }
     }

@@ -14,7 +14,6 @@ use sft_common::{
 fn video(padding_only: bool) -> PacketFacts {
     PacketFacts {
         kind: Kind::Video,
-        reserved: false,
         timestamp: 0,
         bytes: 100,
         level: None,

@@ -94,7 +94,7 @@ pub(crate) fn all() -> Vec<Layout> {
         KeyRecord { salt, one, epoch, profile, pad, round_keys, ghash, hmac_inner, hmac_outer }
         SourceKey { leg, ssrc }
         SourceRecord { leg, ssrc, csrc, kind, conference, pad }
-        SourceControl { list, reserved_slot }
+        SourceControl { list }
         LockedSource { lock, pad, state }
         SourceState {
             window, skips, skipped, first_index, highest_index, packets, bytes, keyframes, auth_failures,

@@ -105,7 +105,7 @@ impl World {
         World {
             kind,
             sources: starts.iter().map(|start| SourceState::starting_at(start - 1)).collect(),
-            control: vec![SourceControl { list, reserved_slot: 0 }; starts.len()],
+            control: vec![SourceControl { list }; starts.len()],
             entries: vec![everybody],
             cells: Cells(Default::default()),
             slots: (0..slots as u32).map(|ssrc| SlotState::starting(ssrc, OUT_START, 0)).collect(),
@@ -141,17 +141,9 @@ impl World {
         }
     }
 
-    /// Audio: this source, and no other, holds slot 0.
-    pub(crate) fn reserve(&mut self, source: usize) {
-        self.runs += 1;
-        for (n, control) in self.control.iter_mut().enumerate() {
-            control.reserved_slot = if n == source { (self.runs as u64) << 32 | 1 } else { 0 };
-        }
-    }
-
     /// Audio: a slot's holder loses it, to a source or to nobody.
     pub(crate) fn replace_speaker(&mut self, slot: usize, next: Option<usize>) {
-        let cell = &self.cells.0[1 + slot % (AUDIO_SLOTS - 1)];
+        let cell = &self.cells.0[slot % AUDIO_SLOTS];
         cell.set(match next {
             Some(source) => speaker::claimed(cell.get(), source as u32),
             None => speaker::freed(cell.get()),
@@ -191,7 +183,7 @@ impl World {
             },
             Step::Commit(sent, index) => {
                 let control = self.control[sent.source];
-                let facts = self.facts(&sent, &control);
+                let facts = self.facts(&sent);
                 match self.sources[sent.source].commit(index, &facts, 1) {
                     Ok(admitted) => {
                         let flight = Flight {
@@ -229,10 +221,9 @@ impl World {
         }
     }
 
-    fn facts(&self, sent: &Sent, control: &SourceControl) -> PacketFacts {
+    fn facts(&self, sent: &Sent) -> PacketFacts {
         PacketFacts {
             kind: self.kind,
-            reserved: control.is_reserved(),
             timestamp: sent.timestamp(),
             bytes: 100,
             level: (self.kind == Kind::Audio).then_some(sent.level),

@@ -14,13 +14,12 @@ use super::{
 const PAUSE: Duration = Duration::from_millis(20);
 
 impl Core {
-    /// Decides anew what follows from the state: the key generator, what every slot shows, the table. Hands
-    /// the table out if it changed, and asks for the key frames that it needs.
+    /// Decides anew what follows from the state: what every slot shows, who hears whom, the table. Hands the
+    /// table out if it changed, and asks for the key frames that it needs.
     pub(super) fn settle(&mut self, step: &mut Step<'_>, conference: ConferenceId) {
         let Some(found) = self.conferences.get_mut(&conference) else { return };
         self.timers.remove(Timer::Table(conference));
         found.settled = Some(step.now.instant);
-        found.choose_key_generator();
         found.choose_streams();
         found.choose_audiences();
         let table = found.compile();
@@ -78,12 +77,11 @@ impl Conference {
 
     fn audio_source(&self, member: &Member) -> Option<Source> {
         let ssrc = member.audio_ssrc?;
-        let reserved_run = (self.key_generator == Some(member.leg)).then_some(self.reserved_run);
         Some(Source {
             leg: member.leg,
             ssrc,
             csrc: ssrc,
-            media: Media::Audio { reserved_run },
+            media: Media::Audio,
             subscribers: self.audiences.of(member),
         })
     }

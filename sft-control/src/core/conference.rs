@@ -8,13 +8,14 @@ use std::{
 
 use super::{
     audience::Audiences,
+    audio::Voice,
     event::RequestId,
     roster::Roster,
     seats::{Seat, Seats},
     table::{ConferenceId, ConferenceTable, Layer, LegId, Receiver, Speakers},
 };
 use crate::{
-    econn::{Properties, Quality},
+    econn::{Properties, Selection},
     sdp::OfferSpec,
 };
 
@@ -35,12 +36,11 @@ pub(super) struct Conference {
     pub(super) settled: Option<Instant>,
     /// What lanes were told to carry.
     pub(super) table: ConferenceTable,
-    /// The leg that holds audio slot 0, and the run under which it does.
-    pub(super) key_generator: Option<LegId>,
-    pub(super) reserved_run: u32,
     pub(super) speakers: Speakers,
-    /// Since when a holder of an audio slot has been silent.
-    pub(super) silent_since: HashMap<LegId, Instant>,
+    /// Who has spoken lately, the last one first.
+    pub(super) floor: Vec<LegId>,
+    /// Of those who speak or hold an audio slot.
+    pub(super) voices: HashMap<LegId, Voice>,
     /// When each source was last asked for a key frame.
     pub(super) asked: HashMap<(LegId, u32), Asked>,
 }
@@ -84,7 +84,7 @@ pub(super) struct Member {
     /// Whom its audio reaches, as of the last table.
     pub(super) audience: Seats,
     /// What it wants to see: entry i in video slot i.
-    pub(super) selection: Vec<(String, Quality)>,
+    pub(super) selection: Selection,
     pub(super) messages: MessageBudget,
 }
 
@@ -159,10 +159,9 @@ impl Conference {
             audiences: Audiences::default(),
             settled: None,
             table: ConferenceTable { conference: id, receivers: Vec::new(), sources: Vec::new() },
-            key_generator: None,
-            reserved_run: 0,
             speakers: Speakers::default(),
-            silent_since: HashMap::new(),
+            floor: Vec::new(),
+            voices: HashMap::new(),
             asked: HashMap::new(),
         }
     }
@@ -209,7 +208,8 @@ impl Conference {
         }
         self.audiences.forget(seat);
         self.asked.retain(|(source, _), _| *source != leg);
-        self.silent_since.remove(&leg);
+        self.floor.retain(|speaker| *speaker != leg);
+        self.voices.remove(&leg);
     }
 
     /// All SSRCs that are taken in this conference.

@@ -13,7 +13,7 @@ use super::{
     table::{ConferenceId, LegId, Receiver, SlotStart},
 };
 use crate::{
-    econn::{self, Address, Body, ConnectionRequest, Message, is_id},
+    econn::{self, Address, Body, ConnectionRequest, Message, Selection, is_id},
     sdp::{Answer, OfferSpec, parse_answer},
 };
 
@@ -303,7 +303,7 @@ impl Member {
             heard_by: Seats::default(),
             seen_by: Seats::default(),
             audience: Seats::default(),
-            selection: Vec::new(),
+            selection: Selection::default(),
             messages: MessageBudget { since: step.now.instant, used: 0 },
         }
     }

@@ -13,7 +13,7 @@ use super::{
     table::LegId,
 };
 use crate::{
-    econn::{self, Address, Body, Participant, Properties, StreamSelection},
+    econn::{self, Address, Body, Participant, Properties, Selection},
     transport::MAX_MESSAGE,
 };
 
@@ -44,7 +44,7 @@ impl Core {
             Body::Participants(entries) if message.response => {
                 self.take_authorisations(step, leg, entries);
             }
-            Body::Streams(streams) => self.take_selection(step, leg, &streams),
+            Body::Streams(selection) => self.take_selection(step, leg, selection),
             _ => {}
         }
     }
@@ -73,6 +73,9 @@ impl Core {
     fn take_properties(&mut self, step: &mut Step<'_>, leg: LegId, properties: Properties) {
         let Some((conference, place)) = self.find(leg) else { return };
         conference.members[place].properties = properties;
+        if conference.members[place].has("muted") {
+            step.out.extend(conference.give_up_slot(leg));
+        }
         let member = &conference.members[place];
         if let Some(message) = member.announcement() {
             let peers = conference.established().filter(|peer| member.granted.contains(peer.seat));
@@ -105,11 +108,13 @@ impl Core {
         self.settle_soon(step, conference);
     }
 
-    fn take_selection(&mut self, step: &mut Step<'_>, leg: LegId, streams: &[StreamSelection]) {
+    fn take_selection(&mut self, step: &mut Step<'_>, leg: LegId, mut selection: Selection) {
         let Some((conference, place)) = self.find(leg) else { return };
         let member = &mut conference.members[place];
-        let entries = streams.iter().take(member.video_slots.len());
-        member.selection = entries.map(|entry| (entry.user.clone(), entry.quality)).collect();
+        if let Selection::List(entries) = &mut selection {
+            entries.truncate(member.video_slots.len());
+        }
+        member.selection = selection;
         let conference = conference.id;
         self.settle_soon(step, conference);
     }

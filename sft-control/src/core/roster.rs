@@ -140,16 +140,6 @@ impl Conference {
         }
         (*ready).filter(|_| !rest.is_empty())
     }
-
-    /// The first of the list generates keys, and holds audio slot 0 under a run of its own.
-    pub(super) fn choose_key_generator(&mut self) {
-        let first = self.established().next().map(|member| member.leg);
-        if first != self.key_generator {
-            let run = self.reserved_run.checked_add(1);
-            self.key_generator = first.filter(|_| run.is_some());
-            self.reserved_run = run.unwrap_or(self.reserved_run);
-        }
-    }
 }
 
 impl Member {

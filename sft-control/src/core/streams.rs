@@ -7,7 +7,7 @@ use super::{
     conference::{Conference, LayerState, Member, Shown, State, VideoSlot},
     table::{Layer, LegId},
 };
-use crate::econn::Quality;
+use crate::econn::{Quality, Selection, StreamSelection};
 
 /// A layer without packets for so long is given up for the other one: of a camera, of a shared screen, whose
 /// frames are rare.
@@ -48,6 +48,9 @@ impl Core {
     }
 }
 
+/// Speakers that are remembered: as many as a client may have video slots.
+const FLOOR: usize = 32;
+
 /// A slot's source, and the layer it should show.
 type Wanted = Option<(LegId, Layer)>;
 
@@ -68,23 +71,62 @@ impl Conference {
         for member in self.established() {
             by_user.entry(member.user.as_str()).or_insert(member);
         }
-        self.members.iter().map(|member| member.wanted(&by_user)).collect()
+        let wanted = |member: &Member| match &member.selection {
+            Selection::List(entries) => member.wanted_of_list(entries, &by_user),
+            Selection::Level => self.wanted_of_speakers(member),
+        };
+        self.members.iter().map(wanted).collect()
+    }
+
+    /// Those who spoke last. Who is shown already stays in its place.
+    fn wanted_of_speakers(&self, member: &Member) -> Vec<Wanted> {
+        let speakers = self.floor.iter().filter_map(|leg| self.member(*leg));
+        let seen = speakers.filter(|source| source.leg != member.leg && member.sees(source));
+        let mut rest: Vec<&Member> = seen.take(member.video_slots.len()).collect();
+        let shown = member.video_slots.iter().map(|slot| slot.shown());
+        let mut kept: Vec<Option<&Member>> = shown
+            .map(|shown| {
+                let place =
+                    rest.iter().position(|source| Some(source.leg) == shown.map(|shown| shown.leg))?;
+                Some(rest.remove(place))
+            })
+            .collect();
+        for (free, source) in kept.iter_mut().filter(|kept| kept.is_none()).zip(rest) {
+            *free = Some(source);
+        }
+        let slots = kept.iter().zip(&member.video_slots);
+        slots.map(|(source, slot)| slot.wanted((*source)?, Quality::Any)).collect()
+    }
+
+    /// Notes who has begun to speak; `true` if that is news to slots.
+    pub(super) fn note_speakers(&mut self, begun: &[LegId]) -> bool {
+        self.floor.retain(|leg| !begun.contains(leg));
+        self.floor.splice(0..0, begun.iter().copied());
+        self.floor.truncate(FLOOR);
+        !begun.is_empty() && self.members.iter().any(|member| member.selection == Selection::Level)
     }
 }
 
 impl Member {
+    /// What it has selected for a slot by name.
+    pub(super) fn selected(&self, place: usize) -> Option<&StreamSelection> {
+        match &self.selection {
+            Selection::List(entries) => entries.get(place),
+            Selection::Level => None,
+        }
+    }
+
     /// What each slot should show. A source is in one slot at a time: the first that names it.
-    fn wanted(&self, by_user: &HashMap<&str, &Member>) -> Vec<Wanted> {
+    fn wanted_of_list(&self, entries: &[StreamSelection], by_user: &HashMap<&str, &Member>) -> Vec<Wanted> {
         let mut taken = Vec::new();
         let show = |(place, slot): (usize, &VideoSlot)| {
-            let (user, quality) = self.selection.get(place)?;
-            let source = *by_user.get(user.as_str())?;
+            let entry = entries.get(place)?;
+            let source = *by_user.get(entry.user.as_str())?;
             if source.leg == self.leg || taken.contains(&source.leg) || !self.sees(source) {
                 return None;
             }
             taken.push(source.leg);
-            let shown = slot.pending.or(slot.current).filter(|shown| shown.leg == source.leg);
-            Some((source.leg, source.choose_layer(*quality, shown.map(|shown| shown.layer))?))
+            slot.wanted(source, entry.quality)
         };
         self.video_slots.iter().enumerate().map(show).collect()
     }
@@ -131,10 +173,20 @@ impl Member {
 }
 
 impl VideoSlot {
+    /// What it shows, or turns to.
+    fn shown(&self) -> Option<Shown> {
+        self.pending.or(self.current)
+    }
+
+    fn wanted(&self, source: &Member, quality: Quality) -> Wanted {
+        let shown = self.shown().filter(|shown| shown.leg == source.leg);
+        Some((source.leg, source.choose_layer(quality, shown.map(|shown| shown.layer))?))
+    }
+
     /// Turns to what is wanted.
     fn follow(&mut self, wanted: Wanted) {
         let shows = |shown: Option<Shown>| shown.map(|shown| (shown.leg, shown.layer)) == wanted;
-        if shows(self.pending.or(self.current)) {
+        if shows(self.shown()) {
             return;
         }
         if shows(self.current) {

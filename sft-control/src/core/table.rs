@@ -68,11 +68,8 @@ impl Source {
 /// What kind of stream, and how its packets find a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Media {
-    /// `reserved_run`: this leg is the key generator and holds audio slot 0 under that run, whatever
-    /// its level. Others claim slots 1..[`AUDIO_SLOTS`] as they speak.
-    Audio {
-        reserved_run: Option<u32>,
-    },
+    /// It claims one of the conference's [`AUDIO_SLOTS`] slots as it speaks.
+    Audio,
     Video {
         layer: Layer,
     },
@@ -81,7 +78,7 @@ pub enum Media {
 impl Media {
     pub const fn kind(self) -> Kind {
         match self {
-            Media::Audio { .. } => Kind::Audio,
+            Media::Audio => Kind::Audio,
             Media::Video { .. } => Kind::Video,
         }
     }
@@ -108,7 +105,7 @@ pub struct Subscription {
     pub from_keyframe: bool,
 }
 
-/// Who holds the audio slots of a conference; index 0 is the key generator's and not used here.
+/// Who holds the audio slots of a conference.
 pub type Speakers = [Option<Speaker>; AUDIO_SLOTS];
 
 /// Holder of an audio slot.

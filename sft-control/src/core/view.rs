@@ -15,7 +15,7 @@ pub struct ConferenceView {
     pub group: String,
     /// Somebody has been told to start, or the conference lived before this server did.
     pub started: bool,
-    /// Who holds audio slot 0.
+    /// The first of the participant list, who generates keys for the others.
     pub key_generator: Option<LegId>,
     /// In join order.
     pub legs: Vec<LegView>,
@@ -125,7 +125,7 @@ impl Conference {
             conference: self.id,
             group: self.group.clone(),
             started: self.started,
-            key_generator: self.key_generator,
+            key_generator: self.established().next().map(|member| member.leg),
             legs: self.members.iter().map(|member| member.view(self.authorised_by(member))).collect(),
         }
     }
@@ -133,7 +133,7 @@ impl Conference {
 
 impl Member {
     fn view(&self, authorises: Vec<LegId>) -> LegView {
-        let selected = |place| self.selection.get(place).map(|(user, _): &(String, _)| user.clone());
+        let selected = |place| self.selected(place).map(|entry| entry.user.clone());
         LegView {
             leg: self.leg,
             user: self.user.clone(),

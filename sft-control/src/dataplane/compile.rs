@@ -41,7 +41,7 @@ impl<'a> Lists<'a> {
     /// lane does not have, or of a slot that the receiver does not have, is left out. It is the list `before`
     /// if that says the same.
     pub fn of(&mut self, source: &Source, before: &Arc<[ListEntry]>) -> Arc<[ListEntry]> {
-        let shared = matches!(source.media, Media::Audio { .. }).then(|| Arc::as_ptr(&source.subscribers));
+        let shared = matches!(source.media, Media::Audio).then(|| Arc::as_ptr(&source.subscribers));
         if let Some(known) = shared.and_then(|shared| self.audio.get(&shared)) {
             return known.entries.clone();
         }
@@ -67,7 +67,7 @@ impl<'a> Lists<'a> {
         let entry = |subscription: &Subscription| {
             let place = *self.places.get(&subscription.receiver)?;
             match source.media {
-                Media::Audio { .. } => audio_entry(place),
+                Media::Audio => audio_entry(place),
                 Media::Video { .. } => video_entry(place, subscription),
             }
         };
@@ -89,12 +89,4 @@ fn video_entry(place: Place<'_>, subscription: &Subscription) -> Option<ListEntr
         flags: if subscription.from_keyframe { ENTRY_FROM_KEYFRAME } else { 0 },
     };
     (slot < place.receiver.video.len()).then_some(entry)
-}
-
-/// `SourceControl::reserved_slot` of a source.
-pub const fn reserved_slot(media: Media) -> u64 {
-    match media {
-        Media::Audio { reserved_run: Some(run) } => (run as u64) << 32 | 1,
-        Media::Audio { reserved_run: None } | Media::Video { .. } => 0,
-    }
 }

@@ -56,7 +56,7 @@ pub enum Body {
     /// CONFPART.
     Participants(Vec<Participant>),
     /// CONFSTREAMS.
-    Streams(Vec<StreamSelection>),
+    Streams(Selection),
     /// PROPSYNC.
     Properties(Properties),
     Ping,
@@ -104,6 +104,20 @@ pub struct Participant {
     pub video_ssrc: u32,
 }
 
+/// Whose video the sender wants to see (sft-protocol.md 9.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selection {
+    List(Vec<StreamSelection>),
+    /// Whoever speaks.
+    Level,
+}
+
+impl Default for Selection {
+    fn default() -> Self {
+        Selection::List(Vec::new())
+    }
+}
+
 /// An entry of CONFSTREAMS; its place in the list is the video slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamSelection {
@@ -149,6 +163,7 @@ struct Raw {
     #[serde(default)]
     sft_tuple: String,
     participants: Option<Vec<Entry<RawParticipant>>>,
+    mode: Option<String>,
     streams: Option<Vec<Entry<RawStream>>>,
 }
 
@@ -195,9 +210,10 @@ pub fn decode(text: &[u8]) -> Result<Message, DecodeError> {
         "UPDATE" => Body::Update { sdp: sdp("UPDATE")? },
         "CONFCONN" => Body::Connect(connection_request(&raw)),
         "CONFPART" => Body::Participants(participants(raw.participants.unwrap_or_default())?),
+        "CONFSTREAMS" if raw.mode.as_deref() == Some("level") => Body::Streams(Selection::Level),
         "CONFSTREAMS" => {
             let missing = DecodeError::Missing { message: "CONFSTREAMS", field: "streams" };
-            Body::Streams(streams(raw.streams.ok_or(missing)?)?)
+            Body::Streams(Selection::List(streams(raw.streams.ok_or(missing)?)?))
         }
         "PROPSYNC" => {
             let missing = DecodeError::Missing { message: "PROPSYNC", field: "props" };

@@ -9,8 +9,8 @@ mod encode;
 mod tests;
 
 pub use decode::{
-    Anchor, Body, ConnectionRequest, DecodeError, Message, Participant, Quality, StreamSelection, Version,
-    decode,
+    Anchor, Body, ConnectionRequest, DecodeError, Message, Participant, Quality, Selection, StreamSelection,
+    Version, decode,
 };
 pub use encode::{
     Address, ParticipantEntry, connection_reply, greeting, hangup, offer_message, participants, ping_reply,

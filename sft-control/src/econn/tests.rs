@@ -64,9 +64,20 @@ fn ssrcs_of_participants_are_strings_and_incomplete_entries_are_skipped() {
 fn qualities_are_numbers() {
     let text = r#"{"version":"3.0","type":"CONFSTREAMS","sessid":"9f9b","resp":false,"mode":"list","streams":[
         {"userid":"a","quality":0},{"userid":"b","quality":1},{"userid":"c","quality":2},{"userid":"d"}]}"#;
-    let Body::Streams(streams) = body(text) else { panic!("no CONFSTREAMS") };
+    let Body::Streams(Selection::List(streams)) = body(text) else { panic!("no list") };
     let qualities: Vec<Quality> = streams.iter().map(|stream| stream.quality).collect();
     assert_eq!(qualities, [Quality::Any, Quality::Low, Quality::High]);
+}
+
+#[test]
+fn any_mode_but_level_is_a_list() {
+    let text = |mode: &str| {
+        format!(r#"{{"version":"3.0","type":"CONFSTREAMS","sessid":"","resp":false,{mode}"streams":[]}}"#)
+    };
+    assert_eq!(body(&text(r#""mode":"level","#)), Body::Streams(Selection::Level));
+    for mode in [r#""mode":"list","#, r#""mode":"other","#, ""] {
+        assert_eq!(body(&text(mode)), Body::Streams(Selection::default()), "{mode}");
+    }
 }
 
 #[test]

@@ -196,7 +196,7 @@ fn read_sources(
         let leg = source.leg;
         let idle = Duration::from_nanos(now_ns.saturating_sub(reading.stats.last_arrival_ns));
         match source.media {
-            Media::Audio { .. } => {
+            Media::Audio => {
                 levels.push(AudioLevel { leg, level: reading.stats.level.min(127) as u8, idle });
             }
             // Nothing has arrived in this lane yet: as good as new, not idle since the clock began.

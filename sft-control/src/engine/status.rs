@@ -34,7 +34,6 @@ struct Call<'a> {
 #[derive(Default)]
 struct Table<'a> {
     sources: usize,
-    key_generator: Option<LegId>,
     sent: HashMap<LegId, Vec<&'a Source>>,
     receivers: HashMap<LegId, &'a Receiver>,
     /// The newest subscription of each video slot, by receiver and slot. During a switch two sources stand in
@@ -48,10 +47,8 @@ impl<'a> Table<'a> {
         let mut found = Table { sources: table.sources.len(), receivers, ..Table::default() };
         for source in &table.sources {
             found.sent.entry(source.leg).or_default().push(source);
-            match source.media {
-                Media::Audio { reserved_run: Some(_) } => found.key_generator = Some(source.leg),
-                Media::Audio { reserved_run: None } => {}
-                Media::Video { .. } => source.subscribers.iter().for_each(|shown| found.show(source, shown)),
+            if let Media::Video { .. } = source.media {
+                source.subscribers.iter().for_each(|shown| found.show(source, shown));
             }
         }
         found
@@ -169,14 +166,14 @@ impl Call<'_> {
         SourceStatus {
             kind: source.media.kind().name().into(),
             layer: match source.media {
-                Media::Audio { .. } => None,
+                Media::Audio => None,
                 Media::Video { layer } => Some(layer),
             },
             ssrc: source.ssrc,
             receivers: source.reaches().count(),
             packets: stats.packets,
             bytes: stats.bytes,
-            level: matches!(source.media, Media::Audio { .. }).then_some(stats.level.min(127) as u8),
+            level: matches!(source.media, Media::Audio).then_some(stats.level.min(127) as u8),
             keyframes: stats.keyframes,
         }
     }
@@ -192,10 +189,7 @@ impl Call<'_> {
     }
 
     fn audio_slot(&self, leg: LegId, slot: usize, ssrc: u32) -> SlotStatus {
-        let holder = match slot {
-            0 => self.table.key_generator,
-            _ => self.speakers.get(slot).copied().flatten().map(|speaker| speaker.leg),
-        };
+        let holder = self.speakers.get(slot).copied().flatten().map(|speaker| speaker.leg);
         SlotStatus { from: self.name(holder), ..self.slot(leg, "audio", slot, ssrc) }
     }
 
@@ -205,7 +199,7 @@ impl Call<'_> {
         SlotStatus {
             from: self.name(newest.map(|(source, _)| source.leg)),
             layer: newest.and_then(|(source, _)| match source.media {
-                Media::Audio { .. } => None,
+                Media::Audio => None,
                 Media::Video { layer } => Some(layer),
             }),
             pending: newest.is_some_and(|(_, subscription)| subscription.run > run),

@@ -1,6 +1,7 @@
 //! Who has to give an audio slot back, and who gets it (sft-protocol.md 10.4).
 use std::time::Duration;
 
+use serde_json::json;
 use sft_control::core::{
     Input, Output,
     event::AudioLevel,
@@ -10,6 +11,9 @@ use sft_control::core::{
 use crate::support::{A_WHILE, Bench};
 
 const SILENT: u8 = 127;
+/// Between two readings.
+const READING: Duration = Duration::from_millis(100);
+const SECOND: usize = 10;
 
 struct Hall {
     bench: Bench,
@@ -17,28 +21,39 @@ struct Hall {
     speakers: Speakers,
 }
 
+/// Slot, who had it, who gets it.
+type Replacement = (u8, LegId, Option<LegId>);
+
 impl Hall {
-    /// Seven members: the first is the key generator, the next four hold the slots.
+    /// Seven members, of whom the first five hold the slots.
     fn new() -> Self {
         let mut bench = Bench::new();
         let legs = bench.conference(["A", "B", "C", "D", "E", "F", "G"]);
-        let holder = |place: usize| Some(Speaker { leg: legs[place], run: 1 });
-        let speakers = [None, holder(1), holder(2), holder(3), holder(4)];
+        let speakers = [0, 1, 2, 3, 4].map(|place| Some(Speaker { leg: legs[place], run: 1 }));
         Hall { bench, legs, speakers }
     }
 
-    /// A reading with these levels, in the order of the members; returns the replacements: slot, who had
-    /// it, who gets it.
-    fn read(&mut self, levels: [u8; 7]) -> Vec<(u8, LegId, Option<LegId>)> {
-        self.read_idle(levels, Duration::ZERO)
+    /// So many readings with these levels, in the order of the members; returns the replacements, which are not
+    /// carried out, so that they repeat.
+    fn read(&mut self, levels: [u8; 7], readings: usize) -> Vec<Replacement> {
+        let mut replaced = Vec::new();
+        for _ in 0..readings {
+            replaced.extend(self.read_idle(levels, Duration::ZERO));
+            self.bench.advance(READING);
+        }
+        replaced
     }
 
-    fn read_idle(&mut self, levels: [u8; 7], idle: Duration) -> Vec<(u8, LegId, Option<LegId>)> {
+    fn read_idle(&mut self, levels: [u8; 7], idle: Duration) -> Vec<Replacement> {
         let levels = self.legs.iter().zip(levels);
         let levels = levels.map(|(leg, level)| AudioLevel { leg: *leg, level, idle }).collect();
         let conference = self.bench.view().conference;
         self.bench.take();
         self.bench.input(Input::AudioReading { conference, speakers: self.speakers, levels });
+        self.replacements()
+    }
+
+    fn replacements(&self) -> Vec<Replacement> {
         let replaced = self.bench.out.iter().filter_map(|output| match output {
             Output::ReplaceSpeaker { slot, holder, next, .. } => Some((*slot, holder.unwrap().leg, *next)),
             _ => None,
@@ -50,17 +65,41 @@ impl Hall {
 #[test]
 fn holders_that_speak_keep_their_slots() {
     let mut hall = Hall::new();
-    assert!(hall.read([30, 40, 40, 40, 40, SILENT, SILENT]).is_empty());
-    assert!(hall.read([30, 40, 40, 40, 40, 40, 35]).is_empty(), "a little louder is not enough");
+    assert!(hall.read([40, 40, 40, 40, 40, 40, SILENT], 5 * SECOND).is_empty());
+    assert!(hall.read([40, 40, 40, 40, 40, 40, 33], 5 * SECOND).is_empty(), "a little louder is not enough");
 }
 
 #[test]
-fn a_much_louder_source_displaces_the_quietest() {
+fn a_clearly_louder_voice_displaces_the_quietest() {
     let mut hall = Hall::new();
     let [_, _, c, _, _, f, g] = hall.legs;
-    assert!(hall.read([30, 40, 60, 40, 40, 49, 127]).is_empty());
-    assert_eq!(hall.read([30, 40, 60, 40, 40, 48, 127]), [(2, c, Some(f))]);
-    assert_eq!(hall.read([30, 40, 60, 40, 40, 48, 20]), [(2, c, Some(g))], "the loudest of those who wait");
+    assert!(hall.read([40, 40, 60, 40, 40, 55, SILENT], 5 * SECOND).is_empty());
+    let replaced = hall.read([40, 40, 60, 40, 40, 45, SILENT], 5 * SECOND);
+    assert_eq!(replaced.first(), Some(&(2, c, Some(f))));
+    let replaced = hall.read([40, 40, 60, 40, 40, 45, 20], 5 * SECOND);
+    assert_eq!(replaced.last(), Some(&(2, c, Some(g))), "the loudest of those who wait");
+}
+
+#[test]
+fn who_has_just_begun_is_left_to_speak() {
+    let mut hall = Hall::new();
+    hall.speakers[2] = None;
+    hall.read([20, 20, SILENT, 20, 20, 20, SILENT], 5 * SECOND);
+    // C begins, more quietly than F waits.
+    hall.speakers[2] = Some(Speaker { leg: hall.legs[2], run: 2 });
+    assert!(hall.read([20, 20, 60, 20, 20, 20, SILENT], 2 * SECOND).is_empty());
+    assert!(!hall.read([20, 20, 60, 20, 20, 20, SILENT], SECOND).is_empty());
+}
+
+/// Without packets of speech around it a knock is loud for one reading.
+#[test]
+fn a_knock_displaces_nobody() {
+    let mut hall = Hall::new();
+    assert!(hall.read([40, 40, 40, 40, 40, SILENT, SILENT], 5 * SECOND).is_empty());
+    for _ in 0..10 {
+        assert!(hall.read([40, 40, 40, 40, 40, 0, SILENT], 1).is_empty());
+        assert!(hall.read([40, 40, 40, 40, 40, SILENT, SILENT], SECOND).is_empty());
+    }
 }
 
 #[test]
@@ -68,23 +107,29 @@ fn a_holder_that_stays_silent_frees_its_slot() {
     let mut hall = Hall::new();
     let b = hall.legs[1];
     let levels = [30, SILENT, 40, 40, 40, SILENT, SILENT];
-    assert!(hall.read(levels).is_empty(), "a pause between two words");
-    hall.bench.advance(Duration::from_millis(999));
-    assert!(hall.read(levels).is_empty());
-    hall.bench.advance(Duration::from_millis(1));
-    assert_eq!(hall.read(levels), [(1, b, None)]);
+    assert!(hall.read(levels, SECOND).is_empty());
+    assert_eq!(hall.read(levels, 1), [(1, b, None)]);
+}
+
+/// Nobody has to wait longer for the slot of somebody silent than a pause between two words lasts.
+#[test]
+fn who_waits_gets_the_slot_of_a_silent_holder_sooner() {
+    let mut hall = Hall::new();
+    let [_, b, .., f, _] = hall.legs;
+    hall.read([40; 7], SECOND);
+    let levels = [40, SILENT, 40, 40, 40, 90, SILENT];
+    assert!(hall.read(levels, 7).is_empty(), "a pause between two words");
+    assert_eq!(hall.read(levels, 1), [(1, b, Some(f))]);
 }
 
 #[test]
 fn a_word_in_between_makes_the_pause_start_again() {
     let mut hall = Hall::new();
     let silent = [30, SILENT, 40, 40, 40, SILENT, SILENT];
-    hall.read(silent);
-    hall.bench.advance(Duration::from_millis(900));
-    hall.read([30, 40, 40, 40, 40, SILENT, SILENT]);
-    hall.read(silent);
-    hall.bench.advance(Duration::from_millis(900));
-    assert!(hall.read(silent).is_empty());
+    for _ in 0..3 {
+        assert!(hall.read(silent, 9).is_empty());
+        assert!(hall.read([30, 40, 40, 40, 40, SILENT, SILENT], 1).is_empty());
+    }
 }
 
 /// The data plane gives a free slot to whoever speaks first.
@@ -92,28 +137,18 @@ fn a_word_in_between_makes_the_pause_start_again() {
 fn a_free_slot_is_not_assigned() {
     let mut hall = Hall::new();
     hall.speakers[3] = None;
-    assert!(hall.read([30, 60, 60, SILENT, 60, 10, 10]).is_empty());
+    assert!(hall.read([30, 60, 60, SILENT, 60, 10, 10], 5 * SECOND).is_empty());
 }
 
 /// The level of a source that sends nothing is an old one.
 #[test]
 fn without_packets_nobody_speaks() {
     let mut hall = Hall::new();
-    let [_, b, c, d, e, ..] = hall.legs;
+    let holders: Vec<Replacement> = (0..5).map(|slot| (slot, hall.legs[usize::from(slot)], None)).collect();
     let idle = Duration::from_millis(500);
     assert!(hall.read_idle([10; 7], idle).is_empty());
     hall.bench.advance(Duration::from_secs(1));
-    let freed = hall.read_idle([10; 7], idle);
-    assert_eq!(freed, [(1, b, None), (2, c, None), (3, d, None), (4, e, None)]);
-}
-
-#[test]
-fn the_key_generator_takes_no_second_slot() {
-    let mut hall = Hall::new();
-    let a = hall.legs[0];
-    assert!(hall.read([0, 60, 60, 60, 60, SILENT, SILENT]).is_empty());
-    hall.speakers[2] = Some(Speaker { leg: a, run: 4 });
-    assert_eq!(hall.read([0, 60, 60, 60, 60, SILENT, SILENT]), [(2, a, None)]);
+    assert_eq!(hall.read_idle([10; 7], idle), holders);
 }
 
 /// Whom nobody authorises cannot silence anybody by being loud.
@@ -124,7 +159,7 @@ fn who_is_not_heard_displaces_nobody() {
     hall.bench.authorise(g, &[]);
     hall.bench.advance(A_WHILE);
     assert!(hall.bench.hearers(g).is_empty());
-    assert!(hall.read([30, 60, 60, 60, 60, SILENT, 0]).is_empty());
+    assert!(hall.read([60, 60, 60, 60, 60, SILENT, 0], 5 * SECOND).is_empty());
 }
 
 #[test]
@@ -132,5 +167,28 @@ fn a_slot_of_somebody_who_left_is_freed() {
     let mut hall = Hall::new();
     let b = hall.legs[1];
     hall.bench.input(Input::ChannelClosed { leg: b });
-    assert_eq!(hall.read([30, 40, 40, 40, 40, SILENT, SILENT]), [(1, b, None)]);
+    hall.speakers[1] = None;
+    assert!(hall.read([30, 40, 40, 40, 40, 30, 30], SECOND).is_empty(), "the lane has freed it with the leg");
+}
+
+#[test]
+fn who_mutes_itself_leaves_its_slot_at_once() {
+    let mut hall = Hall::new();
+    let c = hall.legs[2];
+    hall.read([40, 40, 40, 40, 40, SILENT, SILENT], SECOND);
+    hall.bench.propsync(c, json!({ "muted": "true" }));
+    assert_eq!(hall.replacements(), [(2, c, None)]);
+    hall.bench.take();
+    hall.bench.propsync(c, json!({ "muted": "true", "videosend": "true" }));
+    assert!(hall.replacements().is_empty(), "it holds none any more");
+}
+
+/// Its last words may come after the message and take the slot again: for no longer than they last.
+#[test]
+fn the_last_words_of_who_mutes_itself_hold_no_slot() {
+    let mut hall = Hall::new();
+    let c = hall.legs[2];
+    hall.bench.propsync(c, json!({ "muted": "true" }));
+    assert!(hall.read([40, 40, 40, 40, 40, SILENT, SILENT], 1).is_empty(), "it may have unmuted itself");
+    assert_eq!(hall.read([40, 40, SILENT, 40, 40, SILENT, SILENT], 1), [(2, c, None)]);
 }

@@ -154,7 +154,7 @@ fn a_packet_that_does_not_verify_is_no_arrival() {
 fn audio_levels_are_smoothed() {
     let mut conference = conference(Kind::Audio);
     // The V bit in front of the level means nothing here.
-    for (sequence, element, level) in [(1, 0x80 | 40, 20), (2, 20, 20), (3, 0x80 | 100, 60)] {
+    for (sequence, element, level) in [(1, 0x80 | 40, 40), (2, 20, 30), (3, 0x80 | 100, 65)] {
         forwarded(&mut conference, &header(sequence).with_extension(ONE_BYTE, &[0x10, element]));
         assert_eq!(stats(&conference).level, level);
     }

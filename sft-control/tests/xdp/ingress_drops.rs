@@ -116,13 +116,15 @@ fn receivers() {
         conference.kernel.set(name::SOURCE_CONTROL, SOURCE, SourceControl::default());
     });
     dropped(Kind::Audio, NoAudioSlot, &media(), |conference| {
-        let taken = SpeakerCells { cells: [0, 1 << 32 | 1, 1 << 32 | 2, 1 << 32 | 3, 1 << 32 | 4, 0, 0, 0] };
+        let taken = SpeakerCells {
+            cells: [1 << 32 | 1, 1 << 32 | 2, 1 << 32 | 3, 1 << 32 | 4, 1 << 32 | 7, 0, 0, 0],
+        };
         conference.kernel.set(name::SPEAKERS, 0, taken);
     });
     // The test has made a replicator for one copy only.
     for entries in [2, 64, 65, MAX_LIST as u64] {
         dropped(Kind::Video, NoReplicator, &media(), |conference| {
-            let control = SourceControl { list: entries, reserved_slot: 0 };
+            let control = SourceControl { list: entries };
             conference.kernel.set(name::SOURCE_CONTROL, SOURCE, control);
         });
     }

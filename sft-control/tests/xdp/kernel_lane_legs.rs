@@ -72,10 +72,10 @@ fn a_leg_that_goes_takes_everything_along() {
     let mut server = Server::with_legs(&[1, 2, 3]);
     server.wire.send(&Sender::audio(3).loud(0, b"audio"));
     server.wire.receive_all(2);
-    assert_eq!(server.lane.speakers(CONFERENCE)[1].map(|holder| holder.leg), Some(LegId(3)));
+    assert_eq!(server.lane.speakers(CONFERENCE)[0].map(|holder| holder.leg), Some(LegId(3)));
 
     server.lane.remove_leg(LegId(3));
-    assert_eq!(server.lane.speakers(CONFERENCE)[1], None);
+    assert_eq!(server.lane.speakers(CONFERENCE)[0], None);
     server.wire.send(&Sender::audio(3).loud(1, b"audio"));
     wait_for(|| server.drops(UnknownTuple) == 1);
     // Until the next table it stands in lists.
@@ -176,30 +176,30 @@ fn audio_slots_change_hands_only_as_they_are_known() {
         server.wire.send(&Sender::audio(leg).loud(0, b"audio"));
         server.wire.receive_all(2);
     }
-    let (second, third) = (holder(&server, 1).unwrap(), holder(&server, 2).unwrap());
+    let (second, third) = (holder(&server, 0).unwrap(), holder(&server, 1).unwrap());
     assert_eq!((second.leg, third.leg), (LegId(2), LegId(3)));
     let stale = Speaker { run: second.run + 1, ..second };
-    assert!(!server.lane.replace_speaker(CONFERENCE, 1, Some(stale), Some(LegId(1))));
-    assert!(!server.lane.replace_speaker(CONFERENCE, 1, None, Some(LegId(1))));
-    for slot in [0, AUDIO_SLOTS as u8] {
+    assert!(!server.lane.replace_speaker(CONFERENCE, 0, Some(stale), Some(LegId(1))));
+    assert!(!server.lane.replace_speaker(CONFERENCE, 0, None, Some(LegId(1))));
+    for slot in [AUDIO_SLOTS as u8, u8::MAX] {
         assert!(!server.lane.replace_speaker(CONFERENCE, slot, None, Some(LegId(1))));
     }
-    assert!(!server.lane.replace_speaker(CONFERENCE, 1, Some(second), Some(LegId(9))), "nobody has leg 9");
+    assert!(!server.lane.replace_speaker(CONFERENCE, 0, Some(second), Some(LegId(9))), "nobody has leg 9");
     assert!(
-        !server.lane.replace_speaker(CONFERENCE, 1, Some(second), Some(LegId(3))),
+        !server.lane.replace_speaker(CONFERENCE, 0, Some(second), Some(LegId(3))),
         "it holds a slot already"
     );
-    assert_eq!((holder(&server, 1), holder(&server, 2)), (Some(second), Some(third)));
+    assert_eq!((holder(&server, 0), holder(&server, 1)), (Some(second), Some(third)));
 
-    assert!(server.lane.replace_speaker(CONFERENCE, 1, Some(second), Some(LegId(1))));
-    let first = holder(&server, 1).unwrap();
+    assert!(server.lane.replace_speaker(CONFERENCE, 0, Some(second), Some(LegId(1))));
+    let first = holder(&server, 0).unwrap();
     assert_eq!(first.leg, LegId(1));
     assert!(first.run > second.run);
-    assert!(server.lane.replace_speaker(CONFERENCE, 2, Some(third), None));
-    assert_eq!(holder(&server, 2), None);
+    assert!(server.lane.replace_speaker(CONFERENCE, 1, Some(third), None));
+    assert_eq!(holder(&server, 1), None);
     server.wire.send(&Sender::audio(2).loud(1, b"audio"));
     server.wire.receive_all(2);
-    assert_eq!(holder(&server, 2).map(|holder| holder.leg), Some(LegId(2)), "a free slot is claimed");
+    assert_eq!(holder(&server, 1).map(|holder| holder.leg), Some(LegId(2)), "a free slot is claimed");
 }
 
 #[test]

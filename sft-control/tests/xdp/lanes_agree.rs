@@ -42,7 +42,7 @@ struct Test {
     next_leg: u32,
     /// That have passed for the kernel lane.
     seconds: u64,
-    /// Of subscriptions and key generators.
+    /// Of subscriptions.
     run: u32,
     copies: usize,
 }
@@ -99,7 +99,7 @@ impl Test {
         self.table.sources.extend(LAYERS.map(|layer| video(leg, layer, Vec::new())));
         let legs = self.legs();
         for source in self.table.sources.iter_mut().chain(&mut self.hidden) {
-            if matches!(source.media, Media::Audio { .. }) {
+            if matches!(source.media, Media::Audio) {
                 source.subscribers = audio(leg, &legs).subscribers;
             }
         }
@@ -163,17 +163,6 @@ impl Test {
         self.publish();
     }
 
-    fn change_key_generator(&mut self) {
-        let leg = self.some_leg();
-        self.run += 1;
-        for source in self.table.sources.iter_mut().chain(&mut self.hidden) {
-            if let Media::Audio { reserved_run } = &mut source.media {
-                *reserved_run = (source.leg == LegId(leg)).then_some(self.run);
-            }
-        }
-        self.publish();
-    }
-
     /// A source leaves the table, or one comes back.
     fn hide_or_show(&mut self) {
         if let Some(source) = self.hidden.pop() {
@@ -200,7 +189,7 @@ impl Test {
         match self.random.random_range(0..22) {
             0..=8 => self.subscribe(),
             9..=11 => self.hide_or_show(),
-            12..=13 => self.change_key_generator(),
+            12..=13 => self.replace_speaker(),
             14..=17 => self.replace_speaker(),
             18 => {
                 let leg = LegId(self.some_leg());

@@ -1,4 +1,4 @@
-//! Audio sources take free slots and keep them; the key generator has slot 0 whatever its level.
+//! Audio sources take free slots with the first packet of their speech, and keep them.
 
 use crate::support::{
     conference::{Conference, RECEIVER, SSRC, header, sent_by},
@@ -7,7 +7,7 @@ use crate::support::{
 use sft_common::{
     drops::DropReason::{NoAudioSlot, Silent},
     flight::Flights,
-    maps::{Kind, ListEntry, Profile, SourceControl, SpeakerCells, name},
+    maps::{Kind, ListEntry, Profile, SpeakerCells, name},
 };
 
 const PROFILE: Profile = Profile::AeadAes128Gcm;
@@ -54,58 +54,45 @@ fn cell(run: u64, source: u32) -> u64 {
 #[ignore = "runs programs in the kernel: needs root and the BPF object"]
 fn who_speaks_takes_the_lowest_free_slot() {
     let mut conference = conference();
-    for (leg, slot) in SPEAKERS.zip(1..=4) {
+    for (leg, slot) in SPEAKERS.zip(0..=4) {
         conference.assert_forwards(&speech(leg, 1, 10));
         assert_eq!(announced(&conference, leg, 1), (slot, 1, 1));
     }
-    assert_eq!(cells(&conference)[..5], [0, cell(1, 10), cell(1, 11), cell(1, 12), cell(1, 13)]);
-    conference.assert_drops(&speech(14, 1, 0), NoAudioSlot);
+    assert_eq!(cells(&conference)[..5], [10, 11, 12, 13, 14].map(|source| cell(1, source)));
+    conference.assert_drops(&speech(15, 1, 0), NoAudioSlot);
     // Holders keep their slots.
     conference.assert_forwards(&speech(12, 2, 30));
-    assert_eq!(announced(&conference, 12, 2), (3, 1, 1));
+    assert_eq!(announced(&conference, 12, 2), (2, 1, 1));
 }
 
 #[test]
 #[ignore = "runs programs in the kernel: needs root and the BPF object"]
 fn a_freed_slot_is_taken_under_a_new_run() {
     let mut conference = conference();
-    for leg in 10..14 {
+    for leg in 10..15 {
         conference.assert_forwards(&speech(leg, 1, 10));
     }
     let free = |cells: &mut SpeakerCells| cells.cells[2] &= !0xffff_ffff;
     conference.kernel.edit(name::SPEAKERS, 0, free);
-    conference.assert_forwards(&speech(14, 1, 10));
-    assert_eq!(announced(&conference, 14, 1), (2, 2, 1));
-    assert_eq!(cells(&conference)[2], cell(2, 14));
+    conference.assert_forwards(&speech(15, 1, 10));
+    assert_eq!(announced(&conference, 15, 1), (2, 2, 1));
+    assert_eq!(cells(&conference)[2], cell(2, 15));
 }
 
 #[test]
 #[ignore = "runs programs in the kernel: needs root and the BPF object"]
 fn silence_takes_no_slot_and_a_pause_starts_a_new_stretch() {
     let mut conference = conference();
-    let levels = [127, 127, 127, 127, 0, 0];
-    let expected = [Some(1), Some(1), None, None, Some(2), Some(2)];
+    let levels = [127, 0, 127, 127, 127, 0, 0];
+    let expected = [None, Some(1), Some(1), None, None, Some(2), Some(2)];
     for ((sequence, level), stretch) in (1..).zip(levels).zip(expected) {
         let packet = speech(10, sequence, level);
         match stretch {
             Some(stretch) => {
                 conference.assert_forwards(&packet);
-                assert_eq!(announced(&conference, 10, sequence), (1, 1, stretch));
+                assert_eq!(announced(&conference, 10, sequence), (0, 1, stretch));
             }
             None => conference.assert_drops(&packet, Silent),
         }
     }
-}
-
-#[test]
-#[ignore = "runs programs in the kernel: needs root and the BPF object"]
-fn the_key_generator_is_heard_even_in_silence() {
-    let mut conference = conference();
-    let reserve = |control: &mut SourceControl| control.reserved_slot = 5 << 32 | 1;
-    conference.kernel.edit(name::SOURCE_CONTROL, 10, reserve);
-    for sequence in 1..10 {
-        conference.assert_forwards(&speech(10, sequence, 127));
-        assert_eq!(announced(&conference, 10, sequence), (0, 5, 1));
-    }
-    assert_eq!(cells(&conference), [0; 8]);
 }

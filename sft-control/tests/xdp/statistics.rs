@@ -79,8 +79,6 @@ fn copies_are_counted_by_kind() {
     for (kind, copies, bytes) in kinds {
         let wire = Wire::new();
         let mut conference = Conference::between(wire.interface, kind, END, END);
-        // The first speaker is in the slot behind the key generator's.
-        conference.add_slot(1, 1);
         conference.kernel.attach(crate::support::wire::SERVER);
         for number in 1..=5 {
             wire.send(&sent(END.0, &header(number), b"payload"));

@@ -44,7 +44,7 @@ pub unsafe fn find(packet: *mut Packet, ssrc: u32) -> Result<(), End> {
     }
 }
 
-/// The references of the source, each read once: its halves belong together.
+/// The references of the source.
 ///
 /// # Safety
 /// `packet` is this CPU's.
@@ -53,10 +53,7 @@ pub unsafe fn control(packet: *const Packet) -> Result<SourceControl, DropReason
     // SAFETY: the caller's promise, and a record of the map.
     unsafe {
         let control = SOURCE_CONTROL.get_ptr((*packet).source).ok_or(DropReason::StaleReference)?;
-        Ok(SourceControl {
-            list: atomic::load(&raw const (*control).list),
-            reserved_slot: atomic::load(&raw const (*control).reserved_slot),
-        })
+        Ok(SourceControl { list: atomic::load(&raw const (*control).list) })
     }
 }
 
@@ -102,7 +99,7 @@ pub unsafe fn commit(
     // SAFETY: the caller's promise.
     unsafe {
         let packet = &raw const (*scratch).packet;
-        let facts = facts(ctx, scratch, control(packet)?.is_reserved());
+        let facts = facts(ctx, scratch);
         let (index, now) = ((*scratch).work.index, (*packet).now);
         let ring = SOURCE_RINGS.get_ptr_mut((*packet).source).ok_or(DropReason::StaleReference)?;
         atomic::store(&raw mut (*ring).position, index + 1);
@@ -129,13 +126,12 @@ unsafe fn update<T>(
 }
 
 #[inline(always)]
-unsafe fn facts(ctx: *mut xdp_md, scratch: *mut Scratch, reserved: bool) -> PacketFacts {
+unsafe fn facts(ctx: *mut xdp_md, scratch: *mut Scratch) -> PacketFacts {
     // SAFETY: the callers' promise.
     unsafe {
         let (packet, parsed) = (&raw const (*scratch).packet, &raw const (*scratch).parsed);
         PacketFacts {
             kind: Kind::from_number((*packet).kind),
-            reserved,
             timestamp: (*parsed).timestamp,
             bytes: (*packet).udp_payload,
             level: if (*parsed).level == NO_LEVEL { None } else { Some((*parsed).level) },

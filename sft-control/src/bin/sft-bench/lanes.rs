@@ -69,7 +69,7 @@ pub(crate) fn set_up(
 
 /// What a source of packets of this size is: the larger ones are video.
 pub(crate) fn media(bytes: usize) -> Media {
-    if bytes > 300 { Media::Video { layer: Layer::High } } else { Media::Audio { reserved_run: Some(1) } }
+    if bytes > 300 { Media::Video { layer: Layer::High } } else { Media::Audio }
 }
 
 fn table(receivers: usize, media: Media) -> ConferenceTable {

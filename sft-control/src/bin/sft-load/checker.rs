@@ -221,9 +221,7 @@ impl Slot {
             );
         }
         let video = marker.stream != Stream::Audio;
-        // While legs join, the first of those that have is the key generator; in the end it is leg 0.
-        let misplaced = !video && marker.measured && (sender == 0) != (self.place == 0);
-        if video != self.video || misplaced {
+        if video != self.video {
             let name = marker.stream.name();
             faults.add(Fault::Slot, format_args!("{self}: {name} of leg {sender}"));
         }

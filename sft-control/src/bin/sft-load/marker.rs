@@ -42,7 +42,7 @@ impl Stream {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct LegId {
     pub(crate) conference: u16,
-    /// Place in the conference; 0 is the key generator.
+    /// Place in the conference.
     pub(crate) index: u16,
 }
 

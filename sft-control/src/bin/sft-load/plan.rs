@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use crate::marker::Stream;
 
-/// Audio slots besides the key generator's.
-const SPEAKERS: u16 = 4;
+/// Audio slots.
+const SPEAKERS: u16 = 5;
 
-/// One conference's plan; legs are numbered in join order, so 0 is the key generator.
+/// One conference's plan; legs are numbered in join order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) legs: u16,
@@ -79,11 +79,8 @@ impl Plan {
             return Expectation::None;
         }
         match stream {
-            Stream::Audio if !self.sends_audio(sender) => Expectation::None,
-            // The key generator is forwarded even in silence.
-            Stream::Audio if sender == 0 => Expectation::All,
             Stream::Audio if !self.is_talking(sender) => Expectation::None,
-            Stream::Audio if self.talking <= SPEAKERS + 1 => Expectation::All,
+            Stream::Audio if self.talking <= SPEAKERS => Expectation::All,
             Stream::Audio => Expectation::AllOrNone,
             Stream::Low | Stream::High => {
                 let selection = self.selection(receiver, Round::Final);
@@ -93,14 +90,13 @@ impl Plan {
         }
     }
 
-    /// How many talkers besides the key generator `receiver` hears in the end. A server may choose the
-    /// speakers per receiver, or once per conference; then a receiver that is one of them hears one less.
+    /// How many talkers `receiver` hears in the end. A server may choose the speakers per receiver, or once per
+    /// conference; then a receiver that is one of them hears one less.
     pub(crate) fn heard(&self, receiver: u16) -> std::ops::RangeInclusive<u16> {
         let hears = |sender: &u16| *sender != receiver && self.together(receiver, *sender);
-        let others = (1..self.talking.max(1)).filter(hears).count() as u16;
+        let others = (0..self.talking).filter(hears).count() as u16;
         let most = others.min(SPEAKERS);
-        let may_speak = receiver != 0 && self.is_talking(receiver);
-        let least = if may_speak { others.min(SPEAKERS - 1) } else { most };
+        let least = if self.is_talking(receiver) { others.min(SPEAKERS - 1) } else { most };
         least..=most
     }
 
@@ -158,24 +154,23 @@ mod tests {
                 );
             }
         }
-        assert_eq!(PLAN.heard(7), 4..=4);
+        assert_eq!(PLAN.heard(7), 5..=5);
+        assert_eq!(PLAN.heard(0), 4..=4);
     }
 
     #[test]
-    fn of_more_talkers_four_are_heard_besides_the_key_generator() {
+    fn of_more_talkers_five_are_heard() {
         let plan = Plan { talking: 7, ..PLAN };
-        assert_eq!(plan.expectation(7, 0, Stream::Audio), Expectation::All);
         assert_eq!(plan.expectation(7, 6, Stream::Audio), Expectation::AllOrNone);
-        assert_eq!(plan.heard(7), 4..=4);
-        assert_eq!(plan.heard(0), 4..=4);
-        // Perhaps one of the four itself.
-        assert_eq!(plan.heard(3), 3..=4);
+        assert_eq!(plan.heard(7), 5..=5);
+        // Perhaps one of the five itself.
+        assert_eq!(plan.heard(3), 4..=5);
     }
 
     #[test]
-    fn the_key_generator_is_heard_in_silence() {
+    fn silence_is_not_heard() {
         let plan = Plan { talking: 0, ..PLAN };
-        assert_eq!(plan.expectation(3, 0, Stream::Audio), Expectation::All);
+        assert_eq!(plan.expectation(3, 0, Stream::Audio), Expectation::None);
         assert_eq!(plan.expectation(0, 3, Stream::Audio), Expectation::None);
         assert_eq!(plan.heard(3), 0..=0);
     }
@@ -192,7 +187,7 @@ mod tests {
         let plan = Plan { legs: 8, circle: 3, talking: 2, watched: 2, ..PLAN };
         assert_eq!(plan.expectation(2, 0, Stream::Audio), Expectation::All);
         assert_eq!(plan.expectation(3, 0, Stream::Audio), Expectation::None);
-        assert_eq!((plan.heard(2), plan.heard(3)), (1..=1, 0..=0));
+        assert_eq!((plan.heard(2), plan.heard(3)), (2..=2, 0..=0));
         for receiver in 0..8 {
             let senders: Vec<u16> = plan.selection(receiver, Round::Final).iter().map(|s| s.sender).collect();
             assert_eq!(senders.len(), if receiver < 6 { 2 } else { 1 });

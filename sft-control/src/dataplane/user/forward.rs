@@ -86,10 +86,9 @@ impl UserLane {
             }
         })?;
         state.note_arrival(&extensions, now_ns);
-        let control = SourceControl { list: known.list.to_word(), reserved_slot: known.reserved_slot };
+        let control = SourceControl { list: known.list.to_word() };
         let facts = PacketFacts {
             kind: known.kind,
-            reserved: control.is_reserved(),
             timestamp: header.timestamp,
             bytes: packet.len() as u32,
             level: extensions.audio_level,

@@ -126,8 +126,6 @@ struct Source {
     ssrc: u32,
     csrc: u32,
     kind: Kind,
-    /// See `SourceControl::reserved_slot`.
-    reserved_slot: u64,
     entries: Arc<[ListEntry]>,
     /// `entries` from number 0 on.
     list: List,

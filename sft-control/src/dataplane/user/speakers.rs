@@ -51,7 +51,7 @@ impl UserLane {
     pub(super) fn speakers_of(&self, conference: ConferenceId) -> Speakers {
         let mut speakers = Speakers::default();
         let Some(found) = self.conferences.get(&conference) else { return speakers };
-        for (i, speaker) in speakers.iter_mut().enumerate().skip(1) {
+        for (i, speaker) in speakers.iter_mut().enumerate() {
             let cell = found.cells.load(i);
             let source = speaker::holder_source(cell).and_then(|number| self.source(number));
             *speaker = source.map(|source| Speaker { leg: source.leg, run: speaker::run(cell) });
@@ -69,7 +69,7 @@ impl UserLane {
         next: Option<LegId>,
     ) -> Option<bool> {
         let (slot, found) = (usize::from(slot), self.conferences.get(&conference)?);
-        if !(1..AUDIO_SLOTS).contains(&slot) || *self.speakers_of(conference).get(slot)? != holder {
+        if *self.speakers_of(conference).get(slot)? != holder {
             return None;
         }
         let cell = found.cells.load(slot);

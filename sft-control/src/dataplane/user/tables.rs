@@ -15,7 +15,7 @@ use crate::{
     core::table::{self, ConferenceId, ConferenceTable, LegId, Receiver},
     dataplane::{
         ConferenceState,
-        compile::{self, Lists, Place},
+        compile::{Lists, Place},
     },
 };
 
@@ -59,7 +59,6 @@ impl UserLane {
             known.list = lists.reference(source, &known.entries, 0, source.leg.0);
             known.csrc = source.csrc;
             known.kind = source.media.kind();
-            known.reserved_slot = compile::reserved_slot(source.media);
         }
     }
 
@@ -70,7 +69,6 @@ impl UserLane {
             ssrc: source.ssrc,
             csrc: source.csrc,
             kind: source.media.kind(),
-            reserved_slot: 0,
             entries: Arc::default(),
             list: List::EMPTY,
             state: self.first_state(source),

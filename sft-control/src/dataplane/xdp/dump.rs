@@ -263,7 +263,6 @@ impl PinnedMaps {
         let rows = live.filter_map(|number| {
             let (record, control) = (records.get(&number, 0).ok()?, controls.get(&number, 0).ok()?);
             let kind = Kind::from_number(record.kind).name();
-            let reserved = if control.is_reserved() { "slot 0" } else { "" };
             let list = List::from_word(control.list);
             Some(row([
                 &number as &dyn Display,
@@ -274,20 +273,9 @@ impl PinnedMaps {
                 &record.csrc,
                 &list.copies(),
                 &list.first,
-                &reserved,
             ]))
         });
-        let columns = vec![
-            "source",
-            "leg",
-            "conference",
-            "kind",
-            "ssrc",
-            "csrc",
-            "receivers",
-            "first entry",
-            "reserved",
-        ];
+        let columns = vec!["source", "leg", "conference", "kind", "ssrc", "csrc", "receivers", "first entry"];
         Ok((columns, rows.collect()))
     }
 

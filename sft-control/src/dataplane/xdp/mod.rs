@@ -115,7 +115,6 @@ struct Source {
     number: u32,
     kind: sft_common::maps::Kind,
     list: Arc<lists::WrittenList>,
-    reserved_slot: u64,
 }
 
 impl KernelLane {

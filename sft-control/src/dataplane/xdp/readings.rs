@@ -42,7 +42,7 @@ impl KernelLane {
     pub(super) fn read_speakers(&self, conference: ConferenceId) -> Speakers {
         let mut speakers = Speakers::default();
         let Some(found) = self.conferences.get(&conference) else { return speakers };
-        for (cell, speaker) in speakers.iter_mut().enumerate().skip(1) {
+        for (cell, speaker) in speakers.iter_mut().enumerate() {
             let value = self.maps.speakers.word(found.number, cell).load(Ordering::SeqCst);
             let leg = speaker::holder_source(value).and_then(|number| self.by_number.get(&number));
             *speaker = leg.map(|leg| Speaker { leg: *leg, run: speaker::run(value) });
@@ -59,7 +59,7 @@ impl KernelLane {
     ) -> Option<()> {
         let found = self.conferences.get(&conference)?;
         let cell = usize::from(slot);
-        if !(1..AUDIO_SLOTS).contains(&cell) {
+        if cell >= AUDIO_SLOTS {
             return None;
         }
         let word = self.maps.speakers.word(found.number, cell);
@@ -87,7 +87,7 @@ impl KernelLane {
 
     /// The cells that a source holds, and what stands in them.
     fn held_slots(&self, conference: u32, source: u32) -> impl Iterator<Item = (&AtomicU64, u64)> {
-        let words = (1..AUDIO_SLOTS).map(move |cell| self.maps.speakers.word(conference, cell));
+        let words = (0..AUDIO_SLOTS).map(move |cell| self.maps.speakers.word(conference, cell));
         words
             .map(|word| (word, word.load(Ordering::SeqCst)))
             .filter(move |(_, value)| speaker::holder_source(*value) == Some(source))

@@ -19,12 +19,11 @@ use super::{
 };
 use crate::{
     core::table::{self, ConferenceId, ConferenceTable, LegId, Receiver},
-    dataplane::compile::{self, Lists, Place},
+    dataplane::compile::{Lists, Place},
 };
 
 /// Words of `SourceControl`.
 const LIST: usize = 0;
-const RESERVED: usize = 1;
 /// `BPF_F_LOCK`: the kernel takes the record's lock for the copy.
 pub(super) const LOCKED: u64 = 4;
 
@@ -130,13 +129,6 @@ impl KernelLane {
             self.add_source(conference, source)?;
         }
         self.switch_list(lists, source)?;
-        let reserved = compile::reserved_slot(source.media);
-        if let Some(known) = self.sources.get_mut(&key)
-            && known.reserved_slot != reserved
-        {
-            known.reserved_slot = reserved;
-            self.maps.source_control.store(known.number, RESERVED, reserved);
-        }
         if is_new { self.admit(key) } else { Ok(()) }
     }
 
@@ -160,7 +152,7 @@ impl KernelLane {
         let state = self.parked.remove(&key).or(learned).unwrap_or_default();
         self.write_source(number, state)?;
         self.maps.source_control.write(number, SourceControl::default());
-        let added = Source { number, kind, list: WrittenList::empty(), reserved_slot: 0 };
+        let added = Source { number, kind, list: WrittenList::empty() };
         self.sources.insert((source.leg, source.ssrc), added);
         let key = self.leg(source.leg)?.receive.clone();
         self.maps.keystream.add(Stream {
@@ -242,7 +234,7 @@ impl KernelLane {
     }
 
     fn release_speaker(&self, conference: u32, source: u32) {
-        for cell in 1..AUDIO_SLOTS {
+        for cell in 0..AUDIO_SLOTS {
             let word = self.maps.speakers.word(conference, cell);
             let value = word.load(Ordering::SeqCst);
             if speaker::holder_source(value) == Some(source) {

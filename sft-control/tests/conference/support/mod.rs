@@ -144,7 +144,14 @@ impl Bench {
 
     /// Joins up to the open channel.
     pub(crate) fn enter(&mut self, user: &str) -> LegId {
-        let leg = self.offer(user, false);
+        self.enter_with(user, &confconn(user))
+    }
+
+    /// As [`Self::enter`], with this CONFCONN.
+    pub(crate) fn enter_with(&mut self, user: &str, request: &Value) -> LegId {
+        self.post(GROUP, &request.to_string());
+        let leg = self.opened();
+        self.input(Input::OfferReady { leg, sdp: "v=0".into() });
         self.answer(user);
         self.open(leg);
         leg
@@ -270,7 +277,7 @@ impl Bench {
     }
 
     pub(crate) fn audio(&self, leg: LegId) -> &Source {
-        let is_audio = |source: &&Source| source.leg == leg && matches!(source.media, Media::Audio { .. });
+        let is_audio = |source: &&Source| source.leg == leg && matches!(source.media, Media::Audio);
         self.table().sources.iter().find(is_audio).expect("an audio source")
     }
 

@@ -82,7 +82,7 @@ pub(crate) fn audio(leg: u32, receivers: &[u32]) -> Source {
         leg: LegId(leg),
         ssrc: audio_ssrc(leg),
         csrc: csrc(leg),
-        media: Media::Audio { reserved_run: None },
+        media: Media::Audio,
         subscribers: receivers.iter().map(heard).collect(),
     }
 }

@@ -207,18 +207,6 @@ fn videos_that_nobody_asked_for_are_found() {
 }
 
 #[test]
-fn the_key_generator_has_the_first_slot_for_itself() {
-    for (leg, ssrc) in [(OTHER, AUDIO[0]), (0, AUDIO[1])] {
-        let mut world = World::new();
-        world.audio = source(leg, Stream::Audio);
-        let mut copies = world.audio(1);
-        (copies[0].ssrc, copies[0].csrc) = (ssrc, vec![announced(leg).audio]);
-        world.receive(&copies);
-        assert_eq!(world.only_fault(), (Fault::Slot, 1));
-    }
-}
-
-#[test]
 fn wrong_headers_are_found() {
     type Change = fn(&mut Sent);
     let cases: [(Fault, Change); 7] = [

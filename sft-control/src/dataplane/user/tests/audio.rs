@@ -1,8 +1,8 @@
-//! Audio: slots, silence, the key generator, and who may take a slot from whom.
+//! Audio: slots, silence, and who may take a slot from whom.
 
 use sft_common::drops::DropReason;
 
-use super::world::{CONFERENCE, Copy, OUT_START, OUT_TIMESTAMP, Sent, World, audio_source, csrc, table};
+use super::world::{CONFERENCE, Copy, OUT_START, OUT_TIMESTAMP, Sent, World, csrc, table};
 use crate::{
     core::table::{LegId, Speaker},
     dataplane::{Lane, user::Verdict},
@@ -25,7 +25,7 @@ fn a_speaker_is_heard_by_all_others_in_one_slot() {
     };
     let expected = |leg| Copy {
         leg,
-        slot: 1,
+        slot: 0,
         index: OUT_START,
         timestamp: OUT_TIMESTAMP,
         csrcs: vec![csrc(1)],
@@ -36,7 +36,7 @@ fn a_speaker_is_heard_by_all_others_in_one_slot() {
         payload: sent.payload.clone(),
     };
     assert_eq!(world.copies(1, &sent), [expected(2), expected(3)]);
-    assert_eq!(world.lane.speakers(CONFERENCE)[1], speaker(1, 1));
+    assert_eq!(world.lane.speakers(CONFERENCE)[0], speaker(1, 1));
     let next = world.copies(1, &Sent::audio(1, 502, 20));
     assert_eq!(next[0].index, OUT_START + 2);
     assert_eq!(next[0].timestamp, OUT_TIMESTAMP.wrapping_add(2 * 960));
@@ -55,31 +55,31 @@ fn counters_say_what_was_received_copied_and_measured() {
     assert_eq!(slots.iter().map(|slot| slot.receiver).collect::<Vec<_>>(), [LegId(2), LegId(3)]);
     let readings = world.lane.sources(CONFERENCE);
     let reading = readings.iter().find(|reading| reading.leg == LegId(1)).unwrap();
-    assert_eq!((reading.stats.packets, reading.stats.first_index, reading.stats.level), (1, 500, 10));
+    assert_eq!((reading.stats.packets, reading.stats.first_index, reading.stats.level), (1, 500, 20));
 }
 
 #[test]
-fn four_speak_and_the_fifth_waits_until_a_slot_is_free() {
+fn five_speak_and_the_sixth_waits_until_a_slot_is_free() {
     let legs = [1, 2, 3, 4, 5, 6];
     let mut world = World::with_table(&legs, vec![]);
-    for leg in 1..=4 {
-        assert!(world.copies(leg, &Sent::audio(leg, 1, 5)).iter().all(|copy| copy.slot == leg as usize));
+    for leg in 1..=5 {
+        assert!(world.copies(leg, &Sent::audio(leg, 1, 5)).iter().all(|copy| copy.slot == leg as usize - 1));
     }
-    assert_eq!(world.send(5, &Sent::audio(5, 1, 5)).0, Verdict::Dropped(DropReason::NoAudioSlot));
-    assert!(world.lane.replace_speaker(CONFERENCE, 2, speaker(2, 1), None));
-    let copies = world.copies(5, &Sent::audio(5, 2, 5));
+    assert_eq!(world.send(6, &Sent::audio(6, 1, 5)).0, Verdict::Dropped(DropReason::NoAudioSlot));
+    assert!(world.lane.replace_speaker(CONFERENCE, 1, speaker(2, 1), None));
+    let copies = world.copies(6, &Sent::audio(6, 2, 5));
     // Leg 2 has not heard itself: the others' slots go on, its own begins.
     for copy in copies {
         let expected = if copy.leg == 2 { OUT_START } else { OUT_START + 1 };
-        assert_eq!((copy.slot, copy.index), (2, expected), "leg {}", copy.leg);
+        assert_eq!((copy.slot, copy.index), (1, expected), "leg {}", copy.leg);
     }
-    assert_eq!(world.lane.speakers(CONFERENCE)[2], speaker(5, 2));
+    assert_eq!(world.lane.speakers(CONFERENCE)[1], speaker(6, 2));
 }
 
 #[test]
 fn silence_is_not_forwarded_and_leaves_no_gap() {
     let mut world = World::with_table(&[1, 2], vec![]);
-    assert_eq!(world.places(1, &Sent::audio(1, 10, 5)), [(2, 1, OUT_START)]);
+    assert_eq!(world.places(1, &Sent::audio(1, 10, 5)), [(2, 0, OUT_START)]);
     let mut index = 11;
     while world.lane.sources(CONFERENCE)[0].stats.level < 110 {
         world.send(1, &Sent::audio(1, index, SILENCE));
@@ -92,45 +92,27 @@ fn silence_is_not_forwarded_and_leaves_no_gap() {
 }
 
 #[test]
-fn the_key_generator_is_heard_in_slot_0_whatever_its_level() {
-    let mut world = World::new(&[1, 2]);
-    let mut reserved = table(&[1, 2], vec![]);
-    reserved.sources[0] = audio_source(1, &[1, 2], Some(7));
-    world.lane.publish(&reserved).unwrap();
-    for n in 0..20 {
-        assert_eq!(world.places(1, &Sent::audio(1, 10 + n, SILENCE)), [(2, 0, OUT_START + n)]);
-    }
-    assert_eq!(world.lane.speakers(CONFERENCE), [None; 5]);
-    // Another one becomes it, under a newer run.
-    let mut reserved = table(&[1, 2], vec![]);
-    reserved.sources[1] = audio_source(2, &[1, 2], Some(8));
-    world.lane.publish(&reserved).unwrap();
-    assert_eq!(world.places(2, &Sent::audio(2, 900, SILENCE)), [(1, 0, OUT_START)]);
-    assert_eq!(world.send(1, &Sent::audio(1, 30, SILENCE)).0, Verdict::Dropped(DropReason::Silent));
-}
-
-#[test]
 fn a_replacement_needs_to_know_who_holds_the_slot() {
     let mut world = World::with_table(&[1, 2, 3], vec![]);
     world.copies(1, &Sent::audio(1, 1, 5));
     for wrong in [None, speaker(1, 2), speaker(2, 1)] {
-        assert!(!world.lane.replace_speaker(CONFERENCE, 1, wrong, Some(LegId(2))), "{wrong:?}");
+        assert!(!world.lane.replace_speaker(CONFERENCE, 0, wrong, Some(LegId(2))), "{wrong:?}");
     }
-    assert!(!world.lane.replace_speaker(CONFERENCE, 1, speaker(1, 1), Some(LegId(9))), "no such leg");
-    assert!(world.lane.replace_speaker(CONFERENCE, 1, speaker(1, 1), Some(LegId(2))));
-    assert_eq!(world.lane.speakers(CONFERENCE)[1], speaker(2, 2));
+    assert!(!world.lane.replace_speaker(CONFERENCE, 0, speaker(1, 1), Some(LegId(9))), "no such leg");
+    assert!(world.lane.replace_speaker(CONFERENCE, 0, speaker(1, 1), Some(LegId(2))));
+    assert_eq!(world.lane.speakers(CONFERENCE)[0], speaker(2, 2));
     // The slot goes on behind what the first speaker had.
     let copies = world.copies(2, &Sent::audio(2, 70, 5));
     let first = copies.iter().find(|copy| copy.leg == 1).unwrap();
-    assert_eq!((copies.len(), first.slot, first.index), (2, 1, OUT_START));
+    assert_eq!((copies.len(), first.slot, first.index), (2, 0, OUT_START));
     let third = copies.iter().find(|copy| copy.leg == 3).unwrap();
-    assert_eq!((third.slot, third.index), (1, OUT_START + 1));
+    assert_eq!((third.slot, third.index), (0, OUT_START + 1));
 }
 
 #[test]
-fn only_slots_of_speakers_can_be_given_away() {
+fn only_slots_that_there_are_can_be_given_away() {
     let mut world = World::with_table(&[1, 2], vec![]);
-    for slot in [0, 5, 255] {
+    for slot in [5, 6, 255] {
         assert!(!world.lane.replace_speaker(CONFERENCE, slot, None, Some(LegId(1))), "slot {slot}");
     }
     assert_eq!(world.lane.speakers(CONFERENCE), [None; 5]);
@@ -141,9 +123,9 @@ fn nobody_is_given_a_second_slot() {
     let mut world = World::with_table(&[1, 2], vec![]);
     world.copies(1, &Sent::audio(1, 1, 5));
     world.copies(2, &Sent::audio(2, 1, 5));
-    assert!(!world.lane.replace_speaker(CONFERENCE, 2, speaker(2, 1), Some(LegId(1))));
-    assert!(!world.lane.replace_speaker(CONFERENCE, 3, None, Some(LegId(1))));
-    assert_eq!(world.lane.speakers(CONFERENCE), [None, speaker(1, 1), speaker(2, 1), None, None]);
+    assert!(!world.lane.replace_speaker(CONFERENCE, 1, speaker(2, 1), Some(LegId(1))));
+    assert!(!world.lane.replace_speaker(CONFERENCE, 2, None, Some(LegId(1))));
+    assert_eq!(world.lane.speakers(CONFERENCE), [speaker(1, 1), speaker(2, 1), None, None, None]);
 }
 
 #[test]
@@ -153,6 +135,6 @@ fn a_leg_that_leaves_frees_its_slot() {
     world.lane.remove_leg(LegId(1));
     world.lane.publish(&table(&[2, 3], vec![])).unwrap();
     assert_eq!(world.lane.speakers(CONFERENCE), [None; 5]);
-    assert_eq!(world.places(2, &Sent::audio(2, 1, 5)), [(3, 1, OUT_START + 1)]);
-    assert_eq!(world.lane.speakers(CONFERENCE)[1], speaker(2, 2));
+    assert_eq!(world.places(2, &Sent::audio(2, 1, 5)), [(3, 0, OUT_START + 1)]);
+    assert_eq!(world.lane.speakers(CONFERENCE)[0], speaker(2, 2));
 }

@@ -3,8 +3,7 @@
 use sft_common::drops::DropReason;
 
 use super::world::{
-    CONFERENCE, OUT_START, Sent, World, audio_source, keys, receiver, subscription, table, tuple,
-    video_source, video_ssrc,
+    CONFERENCE, OUT_START, Sent, World, keys, receiver, subscription, table, tuple, video_source, video_ssrc,
 };
 use crate::{
     core::table::{ConferenceTable, Layer, LegId},
@@ -38,17 +37,16 @@ fn a_source_that_comes_back_continues() {
 }
 
 #[test]
-fn a_key_generator_that_comes_back_continues() {
+fn a_speaker_that_comes_back_continues() {
     let mut world = World::new(&[1, 2]);
-    let mut reserved = table(&[1, 2], vec![]);
-    reserved.sources[0] = audio_source(1, &[1, 2], Some(1));
-    let without = ConferenceTable { sources: reserved.sources[1..].to_vec(), ..reserved.clone() };
-    world.lane.publish(&reserved).unwrap();
+    let with = table(&[1, 2], vec![]);
+    let without = ConferenceTable { sources: with.sources[1..].to_vec(), ..with.clone() };
+    world.lane.publish(&with).unwrap();
     for n in 0..9 {
         world.copies(1, &Sent::audio(1, 100 + n, 0));
     }
     world.lane.publish(&without).unwrap();
-    world.lane.publish(&reserved).unwrap();
+    world.lane.publish(&with).unwrap();
     // `Clients` panics where an index occurs twice.
     for n in 0..9 {
         assert_eq!(world.send(1, &Sent::audio(1, 100 + n, 0)).0, Verdict::Dropped(DropReason::Replay));
@@ -135,11 +133,11 @@ fn conferences_do_not_hear_each_other() {
     }
     world.lane.publish(&table(&[1, 2], vec![])).unwrap();
     world.lane.publish(&ConferenceTable { conference: other, ..table(&[3, 4], vec![]) }).unwrap();
-    assert_eq!(world.places(1, &Sent::audio(1, 1, 0)), [(2, 1, OUT_START)]);
-    assert_eq!(world.places(3, &Sent::audio(3, 1, 0)), [(4, 1, OUT_START)]);
-    assert_eq!(world.lane.speakers(other)[1].map(|speaker| speaker.leg), Some(LegId(3)));
+    assert_eq!(world.places(1, &Sent::audio(1, 1, 0)), [(2, 0, OUT_START)]);
+    assert_eq!(world.places(3, &Sent::audio(3, 1, 0)), [(4, 0, OUT_START)]);
+    assert_eq!(world.lane.speakers(other)[0].map(|speaker| speaker.leg), Some(LegId(3)));
     world.lane.remove_conference(other);
-    assert_eq!(world.places(1, &Sent::audio(1, 2, 0)), [(2, 1, OUT_START + 1)]);
+    assert_eq!(world.places(1, &Sent::audio(1, 2, 0)), [(2, 0, OUT_START + 1)]);
 }
 
 #[test]

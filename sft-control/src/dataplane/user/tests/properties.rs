@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 
-use super::world::{CONFERENCE, Sent, World, audio_source, subscription, table, tuple, video_source};
+use super::world::{CONFERENCE, Sent, World, subscription, table, tuple, video_source};
 use crate::{
     core::table::{ConferenceTable, Layer, LegId, Source},
     dataplane::{Lane, user::Verdict},
@@ -32,9 +32,6 @@ enum Step {
     Hide {
         leg: u32,
     },
-    KeyGenerator {
-        leg: u32,
-    },
     Replace {
         slot: u8,
         next: Option<u32>,
@@ -53,7 +50,6 @@ fn step() -> impl Strategy<Value = Step> {
             }),
         1 => (leg.clone(), any::<bool>()).prop_map(|(leg, high)| Step::Subscribe { leg, high }),
         1 => leg.clone().prop_map(|leg| Step::Hide { leg }),
-        1 => leg.clone().prop_map(|leg| Step::KeyGenerator { leg }),
         1 => (0..6_u8, prop::option::of(leg)).prop_map(|(slot, next)| Step::Replace { slot, next }),
     ]
 }
@@ -65,7 +61,6 @@ fn layer(high: bool) -> Layer {
 /// What the core would keep.
 struct Tables {
     subscribed: (u32, bool),
-    key_generator: u32,
     hidden: Option<u32>,
     run: u32,
 }
@@ -82,8 +77,6 @@ impl Tables {
         };
         let videos = legs.iter().flat_map(|&leg| [video(leg, false), video(leg, true)]).collect();
         let mut table = table(&legs, videos);
-        let generator = self.key_generator as usize - 1;
-        table.sources[generator] = audio_source(self.key_generator, &legs, Some(self.run));
         table.sources.retain(|source| Some(source.leg.0) != self.hidden);
         table
     }
@@ -108,7 +101,6 @@ fn change(step: &Step, tables: &mut Tables, world: &mut World) {
     match *step {
         Step::Subscribe { leg, high } => tables.subscribed = (leg, high),
         Step::Hide { leg } => tables.hidden = if tables.hidden == Some(leg) { None } else { Some(leg) },
-        Step::KeyGenerator { leg } => tables.key_generator = leg,
         Step::Replace { slot, next } => {
             let holder = world.lane.speakers(CONFERENCE).get(usize::from(slot)).copied().flatten();
             world.lane.replace_speaker(CONFERENCE, slot, holder, next.map(LegId));
@@ -124,7 +116,7 @@ type Place = (u32, usize, u64, u32);
 /// Plays the steps; returns verdicts and copies without payloads.
 fn play(steps: &[Step], payload: impl Fn(usize) -> u8) -> Vec<(Verdict, Vec<Place>)> {
     let mut world = World::new(&[1, 2, 3]);
-    let mut tables = Tables { subscribed: (1, false), key_generator: 2, hidden: None, run: 1 };
+    let mut tables = Tables { subscribed: (1, false), hidden: None, run: 1 };
     world.lane.publish(&tables.table()).unwrap();
     let mut outcomes = Vec::new();
     for (n, step) in steps.iter().enumerate() {

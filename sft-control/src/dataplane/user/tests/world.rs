@@ -78,12 +78,12 @@ pub(super) fn subscription(receiver: u32, slot: u8, run: u32) -> Subscription {
     Subscription { receiver: LegId(receiver), slot, run, from_keyframe: false }
 }
 
-pub(super) fn audio_source(leg: u32, legs: &[u32], reserved_run: Option<u32>) -> Source {
+pub(super) fn audio_source(leg: u32, legs: &[u32]) -> Source {
     Source {
         leg: LegId(leg),
         ssrc: audio_ssrc(leg),
         csrc: csrc(leg),
-        media: Media::Audio { reserved_run },
+        media: Media::Audio,
         subscribers: legs.iter().map(|&leg| subscription(leg, 0, 0)).collect(),
     }
 }
@@ -100,7 +100,7 @@ pub(super) fn video_source(leg: u32, layer: Layer, subscribers: Vec<Subscription
 
 /// Everybody hears everybody; video as given.
 pub(super) fn table(legs: &[u32], video: Vec<Source>) -> ConferenceTable {
-    let audio = legs.iter().map(|&leg| audio_source(leg, legs, None));
+    let audio = legs.iter().map(|&leg| audio_source(leg, legs));
     ConferenceTable {
         conference: CONFERENCE,
         receivers: legs.iter().map(|&leg| receiver(leg).into()).collect(),
