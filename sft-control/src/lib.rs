@@ -17,3 +17,4 @@ pub mod sdp;
 pub mod sockets;
 pub mod srtp;
 pub mod transport;
+pub mod url;

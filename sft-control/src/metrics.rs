@@ -37,6 +37,11 @@ struct LaneReason {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonOnly {
+    reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct LaneOnly {
     lane: &'static str,
 }
@@ -64,6 +69,7 @@ pub async fn respond<B>(engine: Handle, request: Request<B>) -> Answer {
 pub fn render(snapshot: &Snapshot) -> Result<String, std::fmt::Error> {
     let mut registry = Registry::with_prefix("sft");
     register_original(&mut registry, &snapshot.server);
+    register_refusals(&mut registry, &snapshot.server);
     register_lanes(&mut registry, &snapshot.server);
     gauge(&mut registry, "legs", "Legs, connecting ones included", snapshot.legs.len() as u64);
     if let Some(keystream) = &snapshot.server.keystream {
@@ -90,6 +96,14 @@ fn register_original(registry: &mut Registry, server: &ServerStatus) {
     let build = Family::<Build, Gauge>::default();
     build.get_or_create(&Build { version: server.version.clone() }).set(1);
     registry.register("build_info", "Version of this server", build);
+}
+
+fn register_refusals(registry: &mut Registry, server: &ServerStatus) {
+    let refused = Family::<ReasonOnly, Counter>::default();
+    for total in &server.refused_joins {
+        refused.get_or_create(&ReasonOnly { reason: total.reason.clone() }).inc_by(total.count);
+    }
+    registry.register("joins_refused", "Joins and reconnections that were refused", refused);
 }
 
 fn register_lanes(registry: &mut Registry, server: &ServerStatus) {

@@ -8,7 +8,7 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::dataplane::lanes::Mode;
+use crate::{core::Blacklist, dataplane::lanes::Mode};
 
 /// Conference server for group calls, with its media path in the Linux kernel.
 #[derive(Debug, Parser)]
@@ -69,7 +69,27 @@ pub(super) struct Serve {
     #[arg(long, value_name = "URL")]
     pub(super) public_url: Option<String>,
     #[command(flatten)]
+    pub(super) admission: Admission,
+    #[command(flatten)]
     pub(super) limits: Limits,
+}
+
+/// Who may join.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Admission")]
+pub(super) struct Admission {
+    /// File whose first word is the secret that tokens are signed with; with it, every join needs a valid token
+    #[arg(long, value_name = "FILE")]
+    pub(super) token_secret: Option<PathBuf>,
+    /// Let clients without a token join conferences that run, as the original does
+    #[arg(long)]
+    pub(super) allow_tokenless_joins: bool,
+    /// Legs at a time with the same token
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(super) max_token_legs: usize,
+    /// Versions of clients that are told to update: X.Y.Z, or <X.Y.Z for all before it; commas in between
+    #[arg(long, value_name = "LIST")]
+    pub(super) blacklist: Option<Blacklist>,
 }
 
 /// Receivers that a source can have.

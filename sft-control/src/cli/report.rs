@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{CliError, arguments::Ask, ask};
 use crate::engine::snapshot::{
-    KeystreamStatus, LaneTotals, LegStatus, ServerStatus, SlotStatus, Snapshot, SourceStatus,
+    KeystreamStatus, LaneTotals, LegStatus, RefusalTotal, ServerStatus, SlotStatus, Snapshot, SourceStatus,
 };
 
 /// Says why a command failed.
@@ -46,6 +46,7 @@ pub(super) fn status(options: &Ask) -> Result<(), CliError> {
         return print_json(&snapshot.server);
     }
     print_server(&snapshot.server);
+    print_refusals(&snapshot.server.refused_joins);
     println!();
     print_lanes(&snapshot.server.lanes);
     Ok(())
@@ -85,6 +86,15 @@ fn keystream(status: KeystreamStatus) -> String {
     let share = if all == 0 { 100.0 } else { status.used as f64 * 100.0 / all as f64 };
     let mib = status.reading.bytes as f64 / f64::from(1 << 20);
     format!("{share:.2} % prepared, {} streams, {mib:.0} MiB", status.reading.rings)
+}
+
+fn print_refusals(refusals: &[RefusalTotal]) {
+    let refused: Vec<_> = refusals.iter().filter(|refusal| refusal.count > 0).collect();
+    if !refused.is_empty() {
+        println!();
+        let row = |refusal: &&RefusalTotal| vec![refusal.reason.clone(), refusal.count.to_string()];
+        print_table(["joins refused because", "count"], refused.iter().map(row));
+    }
 }
 
 /// Lanes with their copies, and the reasons for which something was dropped.

@@ -1,6 +1,7 @@
 //! `sft serve`: sockets, threads and signals around the engine.
 
 use std::{
+    error::Error,
     fs, io,
     net::{IpAddr, SocketAddr},
     os::unix::{fs::PermissionsExt, net::UnixStream},
@@ -14,10 +15,11 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 use tracing_subscriber::EnvFilter;
+use zeroize::Zeroizing;
 
 use super::{
     CliError,
-    arguments::{MediaArgument, Serve},
+    arguments::{Admission, MediaArgument, Serve},
     ask,
 };
 use crate::{
@@ -95,8 +97,24 @@ fn settings(options: &Serve, url: &str) -> Result<engine::Settings, CliError> {
             max_legs: options.limits.max_legs,
             max_conference_legs: options.limits.max_conference_legs.into(),
             max_messages_per_second: options.limits.max_messages,
+            admission: admission(&options.admission)?,
         },
     })
+}
+
+fn admission(options: &Admission) -> Result<core::Policy, CliError> {
+    Ok(core::Policy {
+        secret: options.token_secret.as_deref().map(read_secret).transpose()?,
+        tokenless_joins: options.allow_tokenless_joins,
+        max_token_legs: options.max_token_legs,
+        blacklist: options.blacklist.clone().unwrap_or_default(),
+    })
+}
+
+fn read_secret(path: &Path) -> Result<core::Secret, CliError> {
+    let failed = |error: &dyn Error| format!("token secret {}: {error}", path.display());
+    let text = Zeroizing::new(fs::read(path).map_err(|error| failed(&error))?);
+    Ok(core::Secret::from_file(&text).map_err(|error| failed(&error))?)
 }
 
 /// Addresses of this machine that others can reach; loopback if there are none.

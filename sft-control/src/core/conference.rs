@@ -50,6 +50,8 @@ pub(super) struct Conference {
 pub(super) struct Member {
     pub(super) user: String,
     pub(super) client: String,
+    /// Username of the token that it last joined with; proved if tokens are asked for.
+    pub(super) token: Option<String>,
     /// Join index.
     pub(super) index: u32,
     pub(super) leg: LegId,

@@ -25,13 +25,6 @@ pub(super) const CONNECTION: Duration = Duration::from_secs(10);
 const SIMULCAST: u32 = 10;
 
 const BAD: Reply = Reply::Refuse { status: 400, reason: "Bad request" };
-/// Not a CONFCONN with a status: at any of those a client gives up, even while other servers that it asked
-/// at the same time could still take it. An error page means "this server failed", and it goes on with those
-/// (sft-protocol.md 3.6, 15.4).
-const FULL: Reply = Reply::Refuse { status: 503, reason: "Server full" };
-const CONFERENCE_FULL: Reply = Reply::Refuse { status: 503, reason: "Conference full" };
-const ELSEWHERE: Reply = Reply::Refuse { status: 400, reason: "Bad request: conference of another server" };
-const DRAINING: Reply = Reply::Refuse { status: 303, reason: "See other" };
 
 impl Core {
     pub(super) fn request(&mut self, step: &mut Step<'_>, id: RequestId, group: &str, body: &[u8]) {
@@ -61,6 +54,12 @@ impl Core {
             let found = self.conferences.get(&id)?;
             Some(found.members[found.named(&message.user, &message.client)?].leg)
         });
+        if let Body::Connect(request) = &message.body {
+            let denial = self.deny(step.now, conference, known, message, request);
+            if denial.is_some() {
+                return denial;
+            }
+        }
         match (&message.body, known) {
             (Body::Connect(request), Some(leg)) => self.reconnect(step, id, leg, request),
             (Body::Connect(request), None) => self.join(step, id, conference, group, message, request),
@@ -80,12 +79,6 @@ impl Core {
         message: &Message,
         request: &ConnectionRequest,
     ) -> Option<Reply> {
-        if let Some(refusal) = self.refusal(conference) {
-            return Some(refusal);
-        }
-        if !self.is_own(request) {
-            return Some(ELSEWHERE);
-        }
         let conference = conference.unwrap_or_else(|| self.new_conference(group));
         let leg = self.new_leg_id(conference);
         let found = self.conferences.get_mut(&conference)?;
@@ -98,32 +91,6 @@ impl Core {
         self.participants_total += 1;
         self.offer(step, id, leg, request.update);
         None
-    }
-
-    /// Whether the conference is anchored here. Joining one that is anchored on another server needs a link to
-    /// that one; without it the client would sit in a conference of its own.
-    fn is_own(&self, request: &ConnectionRequest) -> bool {
-        let own = self.config.public_url.trim_end_matches('/');
-        request.anchor.as_ref().is_none_or(|anchor| anchor.url.trim_end_matches('/') == own)
-    }
-
-    fn refusal(&self, conference: Option<ConferenceId>) -> Option<Reply> {
-        let legs = conference.and_then(|id| self.conferences.get(&id)).map_or(0, |found| found.members.len());
-        if self.draining && conference.is_none() {
-            return Some(DRAINING);
-        }
-        if conference.is_none() && self.conferences.len() >= self.config.max_conferences {
-            return Some(FULL);
-        }
-        if self.by_leg.len() >= self.config.max_legs || self.out_of_ids() {
-            return Some(FULL);
-        }
-        (legs >= self.config.max_conference_legs).then_some(CONFERENCE_FULL)
-    }
-
-    /// Ids are not used twice.
-    fn out_of_ids(&self) -> bool {
-        self.next_leg == u32::MAX || self.next_conference == u32::MAX
     }
 
     fn new_conference(&mut self, group: &str) -> ConferenceId {
@@ -152,9 +119,6 @@ impl Core {
         old: LegId,
         request: &ConnectionRequest,
     ) -> Option<Reply> {
-        if self.out_of_ids() {
-            return Some(FULL);
-        }
         let conference = *self.by_leg.get(&old)?;
         let leg = self.new_leg_id(conference);
         let found = self.conferences.get_mut(&conference)?;
@@ -277,6 +241,7 @@ impl Member {
         Member {
             user,
             client,
+            token: request.token.as_ref().map(|token| token.username.clone()),
             index,
             leg,
             seat: conference.free_seat(),

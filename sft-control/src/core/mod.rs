@@ -3,8 +3,10 @@
 //! Events in ([`Input`]), commands out ([`Output`]), time and randomness passed in. It opens no socket,
 //! reads no clock, and sees no packet; forwarding state changes only through [`table`].
 
+mod admission;
 mod audience;
 mod audio;
+mod blacklist;
 mod compile;
 mod conference;
 pub mod deadlines;
@@ -17,6 +19,7 @@ mod roster;
 mod seats;
 mod streams;
 pub mod table;
+mod tokens;
 mod view;
 
 use std::{
@@ -31,11 +34,14 @@ use self::{
     deadlines::Deadlines,
     table::{ConferenceId, LegId},
 };
+pub use admission::{Policy, Refusal};
+pub use blacklist::{Blacklist, BlacklistError};
 pub use event::{Input, Output};
+pub use tokens::{Secret, SecretError};
 pub use view::{ConferenceView, LayerView, LegView, ShownView, SlotView, Totals};
 
 /// What the operator decides.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// Where clients post their answers (sft-protocol.md 3.6).
     pub public_url: String,
@@ -45,6 +51,7 @@ pub struct Config {
     pub max_conference_legs: usize,
     /// Data-channel messages of one leg; more are dropped.
     pub max_messages_per_second: u32,
+    pub admission: Policy,
 }
 
 /// The clocks.
@@ -84,6 +91,8 @@ pub struct Core {
     draining: bool,
     conferences_total: u64,
     participants_total: u64,
+    /// In the order of [`Refusal::ALL`].
+    refusals: [u64; Refusal::ALL.len()],
 }
 
 /// One event's time and commands.
@@ -107,6 +116,7 @@ impl Core {
             draining: false,
             conferences_total: 0,
             participants_total: 0,
+            refusals: [0; Refusal::ALL.len()],
         }
     }
 

@@ -3,13 +3,16 @@
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::error::Category;
 
-use super::{LONGEST_ID, Properties, VERSION, is_id};
+use super::{LONGEST_ID, Properties, VERSION, Version, is_id};
 
 /// Properties of one participant at most, and the length of each key and value in bytes.
 const PROPERTIES: usize = 32;
 const PROPERTY: usize = 256;
 /// Entries that a list may have.
 const ENTRIES: usize = 4096;
+/// Bytes of a token's username and of its credential.
+const USERNAME: usize = 256;
+const CREDENTIAL: usize = 128;
 
 /// Why a text is no message. Repeats nothing of it, since a message may carry a credential.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -77,6 +80,21 @@ pub struct ConnectionRequest {
     pub video_streams: u32,
     /// The server on which the conference was started, if it is another one (sft-protocol.md 13).
     pub anchor: Option<Anchor>,
+    pub token: Option<Token>,
+}
+
+/// A token as it was presented, not yet looked at (sft-protocol.md 3.7).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token {
+    pub username: String,
+    /// A secret of its holder.
+    pub credential: String,
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Token").field("username", &self.username).finish_non_exhaustive()
+    }
 }
 
 /// Where a conference is anchored.
@@ -84,14 +102,6 @@ pub struct ConnectionRequest {
 pub struct Anchor {
     /// Public URL of that server; empty if only the address of its TURN allocation is known.
     pub url: String,
-}
-
-/// `toolver`: parts that are missing are 0, `local` counts as 999.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Version {
-    pub major: u32,
-    pub minor: u32,
-    pub build: u32,
 }
 
 /// An entry of CONFPART that the sender authorises or not.
@@ -162,6 +172,10 @@ struct Raw {
     sft_url: String,
     #[serde(default)]
     sft_tuple: String,
+    #[serde(default)]
+    username: String,
+    #[serde(default)]
+    credential: String,
     participants: Option<Vec<Entry<RawParticipant>>>,
     mode: Option<String>,
     streams: Option<Vec<Entry<RawStream>>>,
@@ -208,7 +222,7 @@ pub fn decode(text: &[u8]) -> Result<Message, DecodeError> {
     let body = match kind.as_str() {
         "SETUP" => Body::Setup { sdp: sdp("SETUP")? },
         "UPDATE" => Body::Update { sdp: sdp("UPDATE")? },
-        "CONFCONN" => Body::Connect(connection_request(&raw)),
+        "CONFCONN" => Body::Connect(connection_request(&raw)?),
         "CONFPART" => Body::Participants(participants(raw.participants.unwrap_or_default())?),
         "CONFSTREAMS" if raw.mode.as_deref() == Some("level") => Body::Streams(Selection::Level),
         "CONFSTREAMS" => {
@@ -242,23 +256,31 @@ fn fault(error: &serde_json::Error) -> DecodeError {
     }
 }
 
-fn connection_request(raw: &Raw) -> ConnectionRequest {
-    ConnectionRequest {
+fn connection_request(raw: &Raw) -> Result<ConnectionRequest, DecodeError> {
+    let version = raw.toolver.as_deref().filter(|text| !text.is_empty());
+    Ok(ConnectionRequest {
         update: raw.update,
         tool: raw.tool.clone(),
-        version: raw.toolver.as_deref().filter(|text| !text.is_empty()).map(version),
+        version: version.map(|text| {
+            let Ok(version) = text.parse::<Version>();
+            version
+        }),
         selective_audio: raw.selective_audio,
         selective_video: raw.selective_video,
         video_streams: raw.vstreams.clamp(0, sft_common::maps::MAX_VIDEO_SLOTS as i64) as u32,
         anchor: (!raw.sft_url.is_empty() || !raw.sft_tuple.is_empty())
             .then(|| Anchor { url: raw.sft_url.clone() }),
-    }
+        token: token(&raw.username, &raw.credential)?,
+    })
 }
 
-fn version(text: &str) -> Version {
-    let mut parts = text.split('.').map(|part| if part == "local" { 999 } else { part.parse().unwrap_or(0) });
-    let mut next = || parts.next().unwrap_or(0);
-    Version { major: next(), minor: next(), build: next() }
+/// Half a token is one, too: a wrong one.
+fn token(username: &str, credential: &str) -> Result<Option<Token>, DecodeError> {
+    if username.len() > USERNAME || credential.len() > CREDENTIAL {
+        return Err(DecodeError::Limit("a token"));
+    }
+    let is_there = !username.is_empty() || !credential.is_empty();
+    Ok(is_there.then(|| Token { username: username.into(), credential: credential.into() }))
 }
 
 fn participants(entries: Vec<Entry<RawParticipant>>) -> Result<Vec<Participant>, DecodeError> {

@@ -120,23 +120,32 @@ pub fn offer_message(to: Address<'_>, update: bool, sdp: &str, url: &str) -> Str
     from_server(kind, to, false, Offer { sdp, props: server_properties(), url })
 }
 
-/// Reply to an answer: CONFCONN with status 0 (sft-protocol.md 3.6).
+/// Reply to an answer: CONFCONN with status 0 (sft-protocol.md 3.6 b).
 pub fn connection_reply(session: &str) -> String {
+    connection(session, (SERVER.0, "sft"), true, 0)
+}
+
+/// Reply to CONFCONN of a client that may not join; `status` says why (sft-protocol.md 3.6 c).
+pub fn connection_refusal(session: &str, status: u32) -> String {
+    connection(session, ("", ""), false, status)
+}
+
+fn connection(session: &str, from: (&str, &str), response: bool, status: u32) -> String {
     text(&Envelope {
         version: VERSION,
         kind: "CONFCONN",
         sessid: session,
-        src_userid: SERVER.0,
-        src_clientid: "sft",
+        src_userid: from.0,
+        src_clientid: from.1,
         dest_userid: "",
         dest_clientid: "",
-        resp: true,
+        resp: response,
         body: Connection {
             update: false,
             tool: "",
             toolver: "",
             env: 0,
-            status: 0,
+            status,
             selective_audio: false,
             selective_video: false,
             vstreams: 0,

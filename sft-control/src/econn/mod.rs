@@ -4,18 +4,20 @@
 
 mod decode;
 mod encode;
+mod version;
 
 #[cfg(test)]
 mod tests;
 
 pub use decode::{
     Anchor, Body, ConnectionRequest, DecodeError, Message, Participant, Quality, Selection, StreamSelection,
-    Version, decode,
+    Token, decode,
 };
 pub use encode::{
-    Address, ParticipantEntry, connection_reply, greeting, hangup, offer_message, participants, ping_reply,
-    properties,
+    Address, ParticipantEntry, connection_refusal, connection_reply, greeting, hangup, offer_message,
+    participants, ping_reply, properties,
 };
+pub use version::Version;
 
 /// Properties of a participant: unknown keys are carried along.
 pub type Properties = std::collections::BTreeMap<String, String>;

@@ -24,11 +24,12 @@ fn a_browsers_join_is_read() {
     let expected = ConnectionRequest {
         update: false,
         tool: "avs 10.5.8 (?/?)".into(),
-        version: Some(Version { major: 10, minor: 5, build: 8 }),
+        version: Some(Version { major: 10, minor: Some(5), build: Some(8) }),
         selective_audio: true,
         selective_video: true,
         video_streams: 9,
         anchor: None,
+        token: None,
     };
     assert_eq!(message.body, Body::Connect(expected));
 }
@@ -39,7 +40,7 @@ fn fields_of_a_join_have_their_defaults() {
         r#"{"version":"3.0","type":"confconn","sessid":"","resp":false,"vstreams":99,"toolver":"7.local"}"#;
     let Body::Connect(request) = body(text) else { panic!("no CONFCONN") };
     assert_eq!(request.video_streams, 32);
-    assert_eq!(request.version, Some(Version { major: 7, minor: 999, build: 0 }));
+    assert_eq!(request.version, Some(Version { major: 7, minor: Some(999), build: None }));
     assert!(!request.update && !request.selective_audio && !request.selective_video);
 }
 
@@ -128,6 +129,7 @@ fn the_participant_list_has_the_original_types() {
 fn what_is_written_can_be_read() {
     let known = [
         (connection_reply("9f9b"), true),
+        (connection_refusal("9f9b", 2), false),
         (ping_reply(ADDRESS), true),
         (hangup(ADDRESS, false), false),
         (greeting(ADDRESS), false),
@@ -200,6 +202,39 @@ fn an_anchor_elsewhere_is_read() {
     assert_eq!(with(r#","sft_url":"","sft_tuple":"""#), None);
     assert_eq!(with(r#","sft_url":"https://a.example""#).as_deref(), Some("https://a.example"));
     assert_eq!(with(r#","sft_tuple":"192.0.2.1:3478/16384""#).as_deref(), Some(""));
+}
+
+#[test]
+fn a_token_is_read_and_its_credential_is_in_no_log() {
+    let with = |fields: &str| {
+        let text = format!(r#"{{"version":"3.0","type":"CONFCONN","sessid":"","resp":false{fields}}}"#);
+        decode(text.as_bytes()).map(|message| match message.body {
+            Body::Connect(request) => request.token,
+            other => panic!("{other:?}"),
+        })
+    };
+    let token = |username: &str, credential: &str| {
+        Ok(Some(Token { username: username.into(), credential: credential.into() }))
+    };
+    assert_eq!(with(""), Ok(None));
+    assert_eq!(with(r#","username":"","credential":"""#), Ok(None));
+    assert_eq!(with(r#","username":"d=1","credential":"s3cret""#), token("d=1", "s3cret"));
+    assert_eq!(with(r#","username":"d=1""#), token("d=1", ""));
+    assert_eq!(with(r#","credential":"s3cret""#), token("", "s3cret"));
+    let long = format!(r#","username":"{}""#, "x".repeat(257));
+    assert_eq!(with(&long), Err(DecodeError::Limit("a token")));
+    let long = format!(r#","credential":"{}""#, "s3cret".repeat(30));
+    assert_eq!(with(&long), Err(DecodeError::Limit("a token")));
+    let shown = format!("{:?}", with(r#","username":"d=1","credential":"s3cret""#));
+    assert!(shown.contains("d=1") && !shown.contains("s3cret"), "{shown}");
+}
+
+#[test]
+fn a_refusal_has_the_original_shape() {
+    assert_eq!(
+        connection_refusal("9f9b", 5),
+        r#"{"version":"3.0","type":"CONFCONN","sessid":"9f9b","resp":false,"update":false,"tool":"","toolver":"","env":0,"status":5,"selective_audio":false,"selective_video":false,"vstreams":0}"#
+    );
 }
 
 #[test]

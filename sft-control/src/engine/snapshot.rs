@@ -35,6 +35,8 @@ pub struct ServerStatus {
     /// New conferences are refused.
     pub draining: bool,
     pub totals: Totals,
+    /// Every reason, also those that never occurred.
+    pub refused_joins: Vec<RefusalTotal>,
     pub lanes: Vec<LaneTotals>,
     /// `None` without a kernel lane.
     pub keystream: Option<KeystreamStatus>,
@@ -62,6 +64,13 @@ pub struct Totals {
     pub participants: u64,
     pub calls_since_start: u64,
     pub participants_since_start: u64,
+}
+
+/// Joins refused for one reason since the start.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RefusalTotal {
+    pub reason: String,
+    pub count: u64,
 }
 
 /// Totals of one lane since the start.

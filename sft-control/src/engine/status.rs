@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use super::{
     Engine,
     snapshot::{
-        CallStatus, DropTotal, KeystreamStatus, LaneTotals, LegStatus, ServerStatus, SlotStatus, Snapshot,
-        SourceStatus, Totals,
+        CallStatus, DropTotal, KeystreamStatus, LaneTotals, LegStatus, RefusalTotal, ServerStatus,
+        SlotStatus, Snapshot, SourceStatus, Totals,
     },
 };
 use crate::{
@@ -107,10 +107,16 @@ impl Engine {
                 calls_since_start: totals.calls_total,
                 participants_since_start: totals.participants_total,
             },
+            refused_joins: self.refused_joins(),
             fast_path_ratio: fast_path_ratio(counters.kernel.as_ref(), &counters.user),
             keystream: self.keystream_status(counters.kernel.as_ref()),
             lanes: kernel.into_iter().chain([lane_totals(LaneName::User, &counters.user)]).collect(),
         }
+    }
+
+    fn refused_joins(&self) -> Vec<RefusalTotal> {
+        let refusals = self.core.refusals();
+        refusals.map(|(reason, count)| RefusalTotal { reason: reason.name().into(), count }).collect()
     }
 
     fn keystream_status(&self, kernel: Option<&Counters>) -> Option<KeystreamStatus> {

@@ -43,11 +43,8 @@ impl Stage {
         for (speaker, place) in self.speakers.iter_mut().zip(places) {
             *speaker = Some(Speaker { leg: self.legs[*place], run: self.run });
         }
-        let levels = places.iter().map(|place| AudioLevel {
-            leg: self.legs[*place],
-            level: 30,
-            idle: Duration::ZERO,
-        });
+        let levels =
+            places.iter().map(|place| AudioLevel { leg: self.legs[*place], level: 30, idle: Duration::ZERO });
         let levels = levels.collect();
         let conference = self.bench.view().conference;
         self.bench.input(Input::AudioReading { conference, speakers: self.speakers, levels });

@@ -4,6 +4,7 @@
 
 mod audio;
 mod authorisation;
+mod blacklist;
 mod capture;
 mod fuzz;
 mod hangup;
@@ -14,6 +15,7 @@ mod layer_switch;
 mod level_mode;
 mod messages;
 mod propsync;
+mod refusal_counts;
 mod refusals;
 mod restart;
 mod roster;
@@ -21,3 +23,6 @@ mod speakers;
 mod streams;
 mod support;
 mod timers;
+mod token_limit;
+mod tokenless_joins;
+mod tokens;

@@ -67,7 +67,11 @@ fn a_conference_of_another_server_is_refused() {
     for (fields, expected) in [
         (json!({ "sft_url": "https://other.example" }), Some(400)),
         (json!({ "sft_tuple": "192.0.2.1:3478/16384" }), Some(400)),
+        (json!({ "sft_url": "https://other.example", "sft_tuple": "192.0.2.1:3478/16384" }), Some(400)),
+        (json!({ "sft_url": "https://sft.example.com" }), Some(400)),
         (json!({ "sft_url": format!("{URL}/") }), None),
+        (json!({ "sft_url": "HTTPS://SFT.example.com:443/sfts/sftd-0" }), None),
+        (json!({ "sft_url": URL, "sft_tuple": "192.0.2.1:3478/16384" }), None),
         (json!({ "sft_url": "", "sft_tuple": "" }), None),
     ] {
         assert_eq!(status(&mut bench, GROUP, fields.clone()), expected, "{fields}");

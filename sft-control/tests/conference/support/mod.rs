@@ -2,13 +2,14 @@
 //! step is held against [`checks`].
 
 mod checks;
+pub(crate) mod tokens;
 
 use std::time::{Duration, Instant};
 
 use rand::{SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 use sft_control::core::{
-    ConferenceView, Config, Core, Input, Now, Output,
+    ConferenceView, Config, Core, Input, Now, Output, Policy,
     event::{Reply, RequestId},
     table::{ConferenceTable, Layer, LegId, Media, Source},
 };
@@ -39,6 +40,7 @@ pub(crate) fn config() -> Config {
         max_legs: 1000,
         max_conference_legs: 100,
         max_messages_per_second: 50,
+        admission: Policy::open(),
     }
 }
 
@@ -110,6 +112,18 @@ impl Bench {
         match self.reply(id).expect("a reply") {
             Reply::Json(_) => 200,
             Reply::Refuse { status, .. } => status,
+        }
+    }
+
+    /// Status of the CONFCONN that refuses this request; `None` if an offer is on its way.
+    ///
+    /// # Panics
+    /// If an error page refuses it.
+    pub(crate) fn join_status(&mut self, group: &str, request: &Value) -> Option<u64> {
+        let id = self.post(group, &request.to_string());
+        match self.reply(id)? {
+            Reply::Json(text) => serde_json::from_str::<Value>(&text).unwrap()["status"].as_u64(),
+            page => panic!("{page:?}"),
         }
     }
 
