@@ -8,11 +8,13 @@ export class Backend {
   #epoch = 0;
   #secret;
 
-  constructor({ sft, stun, mls }) {
+  // `ice`: an entry of `ice_servers`. `token`: what lets clients in, { username, credential }.
+  constructor({ sft, ice, mls, token }) {
     this.mls = mls;
     this.configuration = JSON.stringify({
-      ice_servers: [{ urls: [stun], username: 'user', credential: 'secret' }],
+      ice_servers: [ice],
       sft_servers: [{ urls: [sft] }],
+      ...(token && { sft_servers_all: [{ urls: [sft], ...token }] }),
       ttl: 3600,
     });
   }

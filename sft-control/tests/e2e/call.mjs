@@ -23,9 +23,16 @@ const { values: options } = parseArgs({ options: {
   video: { type: 'boolean', default: false },     // every client sends video
   leave: { type: 'boolean', default: false },     // in the end the clients leave one by one
   restart: { type: 'boolean', default: false },   // the server crashes in the middle
+  toggle: { type: 'boolean', default: false },    // the first client's camera is off at first, then on, off, on
+  firefox: { type: 'boolean', default: false },   // the library's code for Firefox
+  fetch: { type: 'boolean', default: false },     // the page itself asks the SFT, as the web application does
+  secret: { type: 'string' },                     // file with the secret that tokens are signed with
+  token: { type: 'string' },                      // what clients have: start | join | expired | forged
+  refused: { type: 'string' },                    // the status with which the SFT must refuse them
 } });
 
 const ESTABLISHED = 4;
+const NONE = 0;
 const SETUP_TIMEOUT = 40_000;
 const MEDIA_TIMEOUT = 25_000;
 // A client notices a silent server after about 25 s, and its attempts to rejoin are seconds apart.
@@ -83,7 +90,7 @@ function onMessage(client, backend, message) {
     case 'wants-epoch': return backend.announceEpoch(client);
     case 'incoming': client.incoming = true; return undefined;
     case 'state': client.state = message.state; return say(`${client.name}: state ${message.state}`);
-    case 'closed': return say(`${client.name}: closed for reason ${message.reason}`);
+    case 'closed': client.closed = message.reason; return say(`${client.name}: closed for reason ${message.reason}`);
     case 'error': return say(`${client.name}: ${message.text}`);
     default: return undefined;
   }
@@ -96,7 +103,8 @@ async function open(client, browser, backend, pageUrl) {
   backend.add(client);
   await client.page.call('initialise', {
     name: client.name, userId: client.userId, clientId: client.clientId, conversation,
-    mls: options.mls, video: options.video, tones: TONES, colours: COLOURS,
+    mls: options.mls, video: options.video && !(options.toggle && client === clients[0]),
+    firefox: options.firefox, fetch: options.fetch, tones: TONES, colours: COLOURS,
     width: 640, height: 360, framesPerSecond: 10,
   });
 }
@@ -154,6 +162,38 @@ async function crashServer() {
   say('every client has exchanged its UPDATE');
 }
 
+// A token as the backend issues it (sft-protocol.md 3.7), valid or not.
+function token() {
+  if (!options.token) return undefined;
+  const secret = fs.readFileSync(options.secret, 'utf8').trim();
+  const expiry = Math.floor(Date.now() / 1000) + (options.token === 'expired' ? -60 : 3600);
+  const username = `d=${expiry}.v=1.k=0.s=${options.token === 'join' ? 0 : 1}.r=qwertyuiopasdfgh`;
+  const key = options.token === 'forged' ? `${secret}?` : secret;
+  return { username, credential: crypto.createHmac('sha512', key).update(username).digest('base64') };
+}
+
+// Reasons that the library gives its application, by the status of the SFT.
+const REASONS = { 1: 10, 2: 14, 3: 14, 4: 14, 5: 15 };
+
+// The first client starts a call and is told why not.
+async function refusal() {
+  const [first] = clients;
+  await first.page.call('start');
+  await until(() => first.closed !== undefined, SETUP_TIMEOUT, `${first.name} is refused`);
+  await until(() => first.state === NONE, SETUP_TIMEOUT, `${first.name} has given up`);
+  const expected = REASONS[options.refused];
+  return first.closed === expected ? [] : [`closed for reason ${first.closed} instead of ${expected}`];
+}
+
+async function toggleCamera() {
+  const [first] = clients;
+  for (const on of [true, false, true]) {
+    say(`${first.name}: camera ${on ? 'on' : 'off'}`);
+    await first.page.call('sendVideo', on);
+    await sleep(3000);
+  }
+}
+
 async function leaveOneByOne(backend) {
   const remaining = [...clients];
   while (remaining.length > 1) {
@@ -171,11 +211,14 @@ async function leaveOneByOne(backend) {
 }
 
 async function run(browser, services) {
-  const backend = new Backend({ sft: options.sft, stun: services.stun.url, mls: options.mls });
+  const ice = { urls: [services.stun.url], username: 'user', credential: 'secret' };
+  const backend = new Backend({ sft: options.sft, ice, mls: options.mls, token: token() });
   const answers = () => exchange(`${options.sft}/sft/status`, { timeout: 1000 }).then(() => true, () => false);
   await until(answers, 15_000, 'the server answers');
   for (const client of clients) await open(client, browser, backend, services.page.url);
+  if (options.refused) return refusal();
   await joinAll(backend);
+  if (options.toggle) await toggleCamera();
   const problems = await observe('the call');
   if (options.restart) {
     await crashServer();

@@ -35,68 +35,86 @@ struct Scenario {
     name: &'static str,
     dataplane: &'static str,
     user: User,
+    /// Further options of `sft serve`. [`SCRATCH`] stands for the directory of scratch files.
+    server: &'static [&'static str],
     clients: Clients,
 }
 
+/// In arguments: the directory with the files of [`Bench::prepare`].
+const SCRATCH: &str = "{scratch}";
+/// What tokens are signed with, and a file that holds it.
+const SECRET: &str = "known-to-everybody";
+const SECRET_FILE: &str = "{scratch}/secret";
+
+/// A call in the kernel lane.
+const fn call(name: &'static str, arguments: &'static [&'static str]) -> Scenario {
+    let clients = Clients::Browsers(arguments);
+    Scenario { name, dataplane: "xdp", user: User::Root, server: &[], clients }
+}
+
+/// A client that the server turns away.
+const fn refusal(
+    name: &'static str,
+    server: &'static [&'static str],
+    arguments: &'static [&'static str],
+) -> Scenario {
+    let clients = Clients::Browsers(arguments);
+    Scenario { name, dataplane: "userspace", user: User::Root, server, clients }
+}
+
+const fn load(name: &'static str, dataplane: &'static str, arguments: &'static [&'static str]) -> Scenario {
+    Scenario { name, dataplane, user: User::Root, server: &[], clients: Clients::Load(arguments) }
+}
+
 const SCENARIOS: &[Scenario] = &[
-    Scenario {
-        name: "browsers_proteus_video",
-        dataplane: "xdp",
-        user: User::Root,
-        clients: Clients::Browsers(&["--lane", "kernel", "--video"]),
-    },
-    Scenario {
-        name: "browsers_mls_leave",
-        dataplane: "xdp",
-        user: User::Root,
-        clients: Clients::Browsers(&["--lane", "kernel", "--video", "--mls", "--leave"]),
-    },
-    Scenario {
-        name: "browsers_server_crash",
-        dataplane: "xdp",
-        user: User::Root,
-        clients: Clients::Browsers(&["--lane", "kernel", "--video", "--restart"]),
-    },
+    call("browsers_proteus_video", &["--lane", "kernel", "--video"]),
+    call("browsers_mls_leave", &["--lane", "kernel", "--video", "--mls", "--leave"]),
+    call("browsers_server_crash", &["--lane", "kernel", "--video", "--restart"]),
+    call("browsers_camera_toggled", &["--lane", "kernel", "--video", "--toggle"]),
+    call("browsers_firefox_code", &["--lane", "kernel", "--video", "--firefox"]),
     Scenario {
         name: "browsers_userspace",
         dataplane: "userspace",
         user: User::Root,
+        server: &[],
         clients: Clients::Browsers(&["--lane", "user", "--video"]),
     },
     Scenario {
         name: "browsers_unprivileged_server",
         dataplane: "auto",
         user: User::Nobody,
+        server: &[],
         clients: Clients::Browsers(&["--lane", "user", "--video"]),
     },
-    Scenario {
-        name: "load_kernel",
-        dataplane: "xdp",
-        user: User::Root,
-        clients: Clients::Load(&["--legs", "20", "--talkers", "5", "--video", "--seconds", "10"]),
-    },
-    Scenario {
-        name: "load_kernel_counter_mode",
-        dataplane: "xdp",
-        user: User::Root,
-        clients: Clients::Load(&[
-            "--legs",
-            "6",
-            "--talkers",
-            "3",
-            "--video",
-            "--seconds",
-            "6",
-            "--profile",
-            "cm",
-        ]),
-    },
-    Scenario {
-        name: "load_userspace",
-        dataplane: "userspace",
-        user: User::Root,
-        clients: Clients::Load(&["--legs", "20", "--talkers", "5", "--video", "--seconds", "10"]),
-    },
+    refusal("browsers_refused_outdated", &["--blacklist", "<99.0.0"], &["--refused", "1"]),
+    refusal("browsers_refused_without_token", &["--token-secret", SECRET_FILE], &["--refused", "2"]),
+    refusal(
+        "browsers_refused_forged_token",
+        &["--token-secret", SECRET_FILE],
+        &["--refused", "2", "--secret", SECRET_FILE, "--token", "forged"],
+    ),
+    refusal(
+        "browsers_refused_expired_token",
+        &["--token-secret", SECRET_FILE],
+        &["--refused", "3", "--secret", SECRET_FILE, "--token", "expired"],
+    ),
+    refusal(
+        "browsers_refused_token_limit",
+        &["--token-secret", SECRET_FILE, "--max-token-legs", "0"],
+        &["--refused", "4", "--secret", SECRET_FILE, "--token", "start"],
+    ),
+    refusal(
+        "browsers_refused_start",
+        &["--token-secret", SECRET_FILE],
+        &["--refused", "5", "--secret", SECRET_FILE, "--token", "join"],
+    ),
+    load("load_kernel", "xdp", &["--legs", "20", "--talkers", "5", "--video", "--seconds", "10"]),
+    load(
+        "load_kernel_counter_mode",
+        "xdp",
+        &["--legs", "6", "--talkers", "3", "--video", "--seconds", "6", "--profile", "cm"],
+    ),
+    load("load_userspace", "userspace", &["--legs", "20", "--talkers", "5", "--video", "--seconds", "10"]),
 ];
 
 /// Programs that the scenarios start, with the Debian packages that have them.
@@ -153,6 +171,13 @@ impl From<Result<()>> for Outcome {
     }
 }
 
+impl Scenario {
+    /// Where clients reach the server.
+    fn url(&self) -> String {
+        format!("http://{SERVER_ADDRESS}:{HTTP_PORT}")
+    }
+}
+
 /// What all scenarios share.
 struct Bench {
     network: Network,
@@ -175,6 +200,7 @@ impl Bench {
         fs::create_dir_all(&scratch).map_err(Failure::io(scratch.display()))?;
         let program = root().join("target/release/sft");
         fs::copy(&program, scratch.join("sft")).map_err(Failure::io(program.display()))?;
+        fs::write(scratch.join("secret"), SECRET).map_err(Failure::io(scratch.display()))?;
         Ok(Self { network: Network::create()?, pins: PinDirectory::mount()?, harness, scratch })
     }
 
@@ -186,6 +212,8 @@ impl Bench {
             directory: self.scratch.join(scenario.name),
             pins: self.pins.of(scenario.name),
             dataplane: scenario.dataplane,
+            url: scenario.url(),
+            options: self.arguments(scenario.server),
             user: scenario.user,
         })?;
         let result = self.follow(self.clients(scenario), &mut server);
@@ -195,18 +223,24 @@ impl Bench {
         result
     }
 
+    fn arguments(&self, arguments: &[&str]) -> Vec<String> {
+        let scratch = self.scratch.display().to_string();
+        arguments.iter().map(|argument| argument.replace(SCRATCH, &scratch)).collect()
+    }
+
     fn clients(&self, scenario: &Scenario) -> Command {
-        let url = format!("http://{SERVER_ADDRESS}:{HTTP_PORT}");
+        let url = scenario.url();
         let mut command = self.network.in_client();
         match scenario.clients {
             Clients::Browsers(arguments) => {
                 command.arg("node").arg(self.harness.join("call.mjs")).args(["--sft", &url]);
                 command.arg("--metrics").arg(format!("http://{SERVER_ADDRESS}:{METRICS_PORT}/metrics"));
                 command.arg("--output").arg(root().join("target/e2e/results").join(scenario.name));
-                command.args(arguments);
+                command.args(self.arguments(arguments));
             }
             Clients::Load(arguments) => {
-                command.arg(root().join("target/release/sft-load")).args(["--url", &url]).args(arguments);
+                command.arg(root().join("target/release/sft-load")).args(["--url", &url]);
+                command.args(self.arguments(arguments));
             }
         }
         command

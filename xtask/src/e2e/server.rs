@@ -30,6 +30,10 @@ pub(crate) struct Setup<'a> {
     pub(crate) directory: PathBuf,
     pub(crate) pins: PathBuf,
     pub(crate) dataplane: &'static str,
+    /// URL of the join as clients have it.
+    pub(crate) url: String,
+    /// Further options of `sft serve`.
+    pub(crate) options: Vec<String>,
     pub(crate) user: User,
 }
 
@@ -90,10 +94,11 @@ impl Setup<'_> {
         command.arg(self.program).arg("serve");
         command.arg("--http").arg(format!("{SERVER_ADDRESS}:{HTTP_PORT}"));
         command.arg("--metrics").arg(format!("{SERVER_ADDRESS}:{METRICS_PORT}"));
-        command.arg("--public-url").arg(format!("http://{SERVER_ADDRESS}:{HTTP_PORT}"));
+        command.arg("--public-url").arg(&self.url);
         command.arg("--control").arg(self.directory.join("control.sock"));
         command.args(["--media-addr", SERVER_ADDRESS, "--interface", SERVER_INTERFACE]);
         command.args(["--dataplane", self.dataplane]).arg("--pin-dir").arg(&self.pins);
+        command.args(&self.options);
         command
     }
 }

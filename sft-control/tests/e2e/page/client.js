@@ -8,6 +8,9 @@
   const SENDING_VIDEO = [1, 4];   // video state: started, screen share
   const HIGH_QUALITY = 2;
   const HTTP_FAILED = 1000;
+  const FIREFOX = 1;
+  const VIDEO_STOPPED = 0;
+  const VIDEO_STARTED = 1;
 
   const report = (type, content = {}) => window.toHarness(JSON.stringify({ type, ...content }));
   window.addEventListener('error', event => report('error', { text: event.message }));
@@ -53,8 +56,17 @@
     library.requestVideoStreams(account, options.conversation, 0, request);
   }
 
+  // As the web application does: a cross-origin POST that needs no preflight.
+  async function post(url, data) {
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    const response = await fetch(url, { method: 'POST', body: data, headers }).catch(() => null);
+    const text = await response?.text();
+    report('posted', { url, request: data, status: response?.status, response: text });
+    return response?.ok ? { status: response.status, text } : null;
+  }
+
   async function sendToSft(context, url, data) {
-    const answer = await ask('sft', { url, data });
+    const answer = options.fetch ? await post(url, data) : await ask('sft', { url, data });
     if (!answer) return library.sftResp(account, HTTP_FAILED, '', 0, context);
     return library.sftResp(account, answer.status, answer.text, answer.text.length, context);
   }
@@ -108,7 +120,7 @@
       await navigator.mediaDevices.getUserMedia({ audio: true });
       library = await (await load('./avs_wcall', ['avs_core', 'avs_pc', 'avs_wcall'])).getAvsInstance();
       library.setLogHandler((level, text) => report('log', { level, text: String(text).trimEnd() }));
-      library.init(0);
+      library.init(options.firefox ? FIREFOX : 0);
       library.setUserMediaHandler(async (_conversation, audio, video, screen) =>
         new MediaStream(await media.tracks(audio, video || screen)));
       library.setAudioStreamHandler((_conversation, id, streams) => media.setAudio(id, streams?.[0] ?? null));
@@ -137,6 +149,7 @@
       const type = options.mls ? MLS_CONFERENCE : PROTEUS_CONFERENCE;
       return library.recvMsg(account, message, message.length, now, now, options.conversation, user, client, type, 0);
     },
+    sendVideo: on => library.setVideoSendState(account, options.conversation, on ? VIDEO_STARTED : VIDEO_STOPPED),
     end: () => library.end(account, options.conversation),
     observe: () => ({
       state,
