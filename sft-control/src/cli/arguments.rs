@@ -68,6 +68,9 @@ pub(super) struct Serve {
     /// URL at which clients reach this server's HTTP listener; without it, http://ADDR
     #[arg(long, value_name = "URL")]
     pub(super) public_url: Option<String>,
+    /// Ask every source for a key frame each second and switch layers at once, as the original does; to compare
+    #[arg(long)]
+    pub(super) imitate_original: bool,
     #[command(flatten)]
     pub(super) admission: Admission,
     #[command(flatten)]

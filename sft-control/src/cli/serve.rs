@@ -97,6 +97,7 @@ fn settings(options: &Serve, url: &str) -> Result<engine::Settings, CliError> {
             max_legs: options.limits.max_legs,
             max_conference_legs: options.limits.max_conference_legs.into(),
             max_messages_per_second: options.limits.max_messages,
+            imitate_original: options.imitate_original,
             admission: admission(&options.admission)?,
         },
     })

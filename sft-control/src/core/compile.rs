@@ -20,9 +20,9 @@ impl Core {
         let Some(found) = self.conferences.get_mut(&conference) else { return };
         self.timers.remove(Timer::Table(conference));
         found.settled = Some(step.now.instant);
-        found.choose_streams();
+        found.choose_streams(self.config.imitate_original);
         found.choose_audiences();
-        let table = found.compile();
+        let table = found.compile(!self.config.imitate_original);
         if table != found.table {
             found.table.clone_from(&table);
             step.out.push(Output::Publish(table));
@@ -44,8 +44,8 @@ impl Core {
 type Watchers = HashMap<(LegId, Layer), Vec<Subscription>>;
 
 impl Conference {
-    fn compile(&self) -> ConferenceTable {
-        let mut watchers = self.watchers();
+    fn compile(&self, from_keyframe: bool) -> ConferenceTable {
+        let mut watchers = self.watchers(from_keyframe);
         let audio = self.established().filter_map(|member| self.audio_source(member));
         let video = self.established().flat_map(|member| {
             [Layer::Low, Layer::High].map(|layer| {
@@ -61,13 +61,13 @@ impl Conference {
     }
 
     /// One pass over all slots, since a conference has many more sources than a slot shows.
-    fn watchers(&self) -> Watchers {
+    fn watchers(&self, from_keyframe: bool) -> Watchers {
         let mut watchers = Watchers::new();
         for member in self.established() {
             for (slot, state) in (0u8..).zip(&member.video_slots) {
                 for shown in [state.current, state.pending].into_iter().flatten() {
                     let (receiver, run) = (member.leg, shown.run);
-                    let subscription = Subscription { receiver, slot, run, from_keyframe: true };
+                    let subscription = Subscription { receiver, slot, run, from_keyframe };
                     watchers.entry((shown.leg, shown.layer)).or_default().push(subscription);
                 }
             }

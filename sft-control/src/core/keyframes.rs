@@ -1,4 +1,5 @@
-//! Asking sources for key frames: when somebody starts to watch, when a receiver asks, never periodically.
+//! Asking sources for key frames: when somebody starts to watch, when a receiver asks, never periodically, unless
+//! the original is to be imitated.
 
 use std::{
     collections::BTreeSet,
@@ -7,13 +8,15 @@ use std::{
 
 use super::{
     Core, Step, Timer,
-    conference::{Asked, Conference, Shown},
+    conference::{Asked, Conference, Member, Shown},
     event::Output,
     table::{ConferenceId, LegId},
 };
 
 /// Between two requests to one source.
 const THROTTLE: Duration = Duration::from_millis(500);
+/// Between two requests of the original to each source (sft-protocol.md 11).
+const PERIOD: Duration = Duration::from_secs(1);
 
 /// A leg and one of its SSRCs.
 type Stream = (LegId, u32);
@@ -21,11 +24,14 @@ type Stream = (LegId, u32);
 impl Core {
     /// A receiver lost its picture.
     pub(super) fn keyframe_wanted(&mut self, step: &mut Step<'_>, receiver: LegId, slot: u8) {
+        if self.config.imitate_original {
+            return;
+        }
         let Some((conference, place)) = self.find(receiver) else { return };
         let slots = &conference.members[place].video_slots;
         let Some(shown) = slots.get(usize::from(slot)).and_then(|slot| slot.current) else { return };
         let Some(stream) = conference.stream_of(shown) else { return };
-        conference.ask(step, stream, true);
+        conference.ask(step, stream, THROTTLE, true);
         let conference = conference.id;
         self.keyframes_due(step, conference);
     }
@@ -33,10 +39,13 @@ impl Core {
     /// Asks for the key frames that slots wait for or receivers asked for, and comes back while any is due.
     pub(super) fn keyframes_due(&mut self, step: &mut Step<'_>, conference: ConferenceId) {
         let Some(found) = self.conferences.get_mut(&conference) else { return };
-        let mut streams = found.awaited_streams();
+        let (mut streams, pause) = match self.config.imitate_original {
+            true => (found.video_streams(), PERIOD),
+            false => (found.awaited_streams(), THROTTLE),
+        };
         let again = found.asked.iter().filter(|(_, asked)| asked.again);
         streams.extend(again.map(|(stream, _)| *stream));
-        let due = streams.iter().map(|stream| found.ask(step, *stream, false)).min();
+        let due = streams.iter().map(|stream| found.ask(step, *stream, pause, false)).min();
         match due {
             Some(due) => self.timers.set(Timer::Keyframes(conference), due),
             None => self.timers.remove(Timer::Keyframes(conference)),
@@ -47,6 +56,12 @@ impl Core {
 impl Conference {
     fn stream_of(&self, shown: Shown) -> Option<Stream> {
         Some((shown.leg, self.member(shown.leg)?.layer(shown.layer)?.ssrc))
+    }
+
+    /// All of them, watched or not.
+    fn video_streams(&self) -> BTreeSet<Stream> {
+        let layers = |member: &Member| [member.low, member.high].map(|layer| Some((member.leg, layer?.ssrc)));
+        self.established().flat_map(layers).flatten().collect()
     }
 
     /// The streams that slots wait for. One that sends nothing cannot be helped by asking it.
@@ -63,15 +78,15 @@ impl Conference {
 
     /// Asks a source, unless it was just asked; then notes whether it has to be asked `again`. Returns when
     /// it may be asked next.
-    fn ask(&mut self, step: &mut Step<'_>, stream: Stream, again: bool) -> Instant {
+    fn ask(&mut self, step: &mut Step<'_>, stream: Stream, pause: Duration, again: bool) -> Instant {
         let now = step.now.instant;
-        if let Some(asked) = self.asked.get_mut(&stream).filter(|asked| now < asked.at + THROTTLE) {
+        if let Some(asked) = self.asked.get_mut(&stream).filter(|asked| now < asked.at + pause) {
             asked.again |= again;
-            return asked.at + THROTTLE;
+            return asked.at + pause;
         }
         self.asked.insert(stream, Asked { at: now, again: false });
         let (leg, ssrc) = stream;
         step.out.push(Output::RequestKeyframe { leg, ssrc });
-        now + THROTTLE
+        now + pause
     }
 }

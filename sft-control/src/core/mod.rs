@@ -51,6 +51,8 @@ pub struct Config {
     pub max_conference_legs: usize,
     /// Data-channel messages of one leg; more are dropped.
     pub max_messages_per_second: u32,
+    /// Ask for key frames and switch slots as the original does, to compare (sft-protocol.md 10.5, 11).
+    pub imitate_original: bool,
     pub admission: Policy,
 }
 

@@ -55,12 +55,12 @@ const FLOOR: usize = 32;
 type Wanted = Option<(LegId, Layer)>;
 
 impl Conference {
-    /// Lets every slot follow its receiver's selection.
-    pub(super) fn choose_streams(&mut self) {
+    /// Lets every slot follow its receiver's selection: to another layer `at_once`, or when that has a key frame.
+    pub(super) fn choose_streams(&mut self, at_once: bool) {
         let wanted = self.wanted();
         for (member, wanted) in self.members.iter_mut().zip(wanted) {
             for (slot, wanted) in member.video_slots.iter_mut().zip(wanted) {
-                slot.follow(wanted);
+                slot.follow(wanted, at_once);
             }
         }
     }
@@ -184,7 +184,7 @@ impl VideoSlot {
     }
 
     /// Turns to what is wanted.
-    fn follow(&mut self, wanted: Wanted) {
+    fn follow(&mut self, wanted: Wanted, at_once: bool) {
         let shows = |shown: Option<Shown>| shown.map(|shown| (shown.leg, shown.layer)) == wanted;
         if shows(self.shown()) {
             return;
@@ -197,7 +197,9 @@ impl VideoSlot {
         let next = wanted.and_then(|(leg, layer)| self.subscribe(leg, layer));
         match (self.current, next) {
             // The layer that is on shows on until the other one has a key frame.
-            (Some(current), Some(next)) if current.leg == next.leg && current.run <= self.reached => {
+            (Some(current), Some(next))
+                if !at_once && current.leg == next.leg && current.run <= self.reached =>
+            {
                 self.pending = Some(next);
             }
             _ => (self.current, self.pending) = (next, None),

@@ -8,6 +8,7 @@ mod blacklist;
 mod capture;
 mod fuzz;
 mod hangup;
+mod imitation;
 mod join;
 mod keyframes;
 mod layer_idle;

@@ -18,6 +18,8 @@ use sft_control::{
 /// A model of what the core must remember, fed with what goes in and comes out.
 #[derive(Default)]
 pub(crate) struct Checks {
+    /// Layers are switched without waiting for a key frame.
+    at_once: bool,
     pub(crate) tables: BTreeMap<ConferenceId, ConferenceTable>,
     /// Requests without a reply.
     pub(crate) pending: BTreeSet<RequestId>,
@@ -49,6 +51,10 @@ enum Event {
 }
 
 impl Checks {
+    pub(crate) fn new(at_once: bool) -> Self {
+        Checks { at_once, ..Checks::default() }
+    }
+
     pub(crate) fn list_of(&self, leg: LegId) -> Value {
         self.legs[&leg].list.clone()
     }
@@ -243,7 +249,11 @@ impl Checks {
         let named = match media {
             Media::Audio => accepted.audio_ssrc,
             Media::Video { .. } => {
-                assert!(usize::from(to.slot) < receiver.video.len() && to.from_keyframe && to.run > 0);
+                assert!(
+                    usize::from(to.slot) < receiver.video.len()
+                        && to.from_keyframe != self.at_once
+                        && to.run > 0
+                );
                 accepted.video_ssrc
             }
         };

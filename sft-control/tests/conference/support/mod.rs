@@ -40,6 +40,7 @@ pub(crate) fn config() -> Config {
         max_legs: 1000,
         max_conference_legs: 100,
         max_messages_per_second: 50,
+        imitate_original: false,
         admission: Policy::open(),
     }
 }
@@ -50,13 +51,14 @@ impl Bench {
     }
 
     pub(crate) fn with(config: Config) -> Self {
+        let checks = Checks::new(config.imitate_original);
         Bench {
             core: Core::new(config, StdRng::seed_from_u64(7)),
             now: Now { instant: Instant::now(), unix: Duration::from_secs(1_760_000_000) },
             out: Vec::new(),
             requests: 0,
             ssrcs: 1000,
-            checks: Checks::default(),
+            checks,
         }
     }
 

@@ -34,6 +34,7 @@ pub(crate) fn config() -> core::Config {
         max_legs: 4,
         max_conference_legs: 3,
         max_messages_per_second: 50,
+        imitate_original: false,
         admission: core::Policy::open(),
     }
 }
