@@ -31,7 +31,8 @@ usage: cargo xtask <command>
   lint            formatting, clippy on both halves, documentation
   docs            the pages that are made from the sources: docs/forwarding-maps.md
   load ARGS       the load client (`cargo xtask load --help`)
-  bench ARGS      measurements (`cargo xtask bench --help`)
+  bench clients   receivers' own statistics of a call in Chromium, beside the original's way; needs root
+  bench ARGS      other measurements (`cargo xtask bench --help`)
   doctor          what this machine has and lacks";
 
 fn main() -> ExitCode {
@@ -58,6 +59,9 @@ fn dispatch(name: &str, arguments: &[String]) -> Result<bool> {
         "lint" => lint::lint().map(|()| true),
         "docs" => docs::write().map(|()| true),
         "load" => release("sft-load", arguments),
+        "bench" if arguments.first().is_some_and(|name| name == "clients") => {
+            compare_clients().map(|()| true)
+        }
         "bench" => release("sft-bench", arguments),
         "doctor" => build::doctor().map(|()| true),
         _ => {
@@ -65,6 +69,13 @@ fn dispatch(name: &str, arguments: &[String]) -> Result<bool> {
             Ok(false)
         }
     }
+}
+
+/// What real clients make of a call, beside the original's way.
+fn compare_clients() -> Result<()> {
+    let object = build::build_ebpf_if_possible()?;
+    build::build_release(&["--package", "sft-control", "--bins"], object.as_deref())?;
+    e2e::compare()
 }
 
 /// Builds and runs one of the developer tools, binaries beside `sft`.

@@ -10,6 +10,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Backend } from './backend.mjs';
 import { Chromium } from './chromium.mjs';
+import { measure } from './figures.mjs';
 import { Observation } from './observation.mjs';
 import { exchange, forwardedCopies, servePage, serveStun } from './services.mjs';
 
@@ -28,6 +29,7 @@ const { values: options } = parseArgs({ options: {
   fetch: { type: 'boolean', default: false },     // the page itself asks the SFT, as the web application does
   secret: { type: 'string' },                     // file with the secret that tokens are signed with
   token: { type: 'string' },                      // what clients have: start | join | expired | forged
+  figures: { type: 'boolean', default: false },   // measures a restless call, writes figures.json
   refused: { type: 'string' },                    // the status with which the SFT must refuse them
 } });
 
@@ -216,6 +218,11 @@ async function run(browser, services) {
   for (const client of clients) await open(client, browser, backend, services.page.url);
   if (options.refused) return refusal();
   await joinAll(backend);
+  if (options.figures) {
+    say('measuring');
+    fs.writeFileSync(path.join(options.output, 'figures.json'), JSON.stringify(await measure(clients)));
+    return checkLanes();
+  }
   if (options.toggle) await toggleCamera();
   const problems = await observe('the call');
   if (options.restart) {

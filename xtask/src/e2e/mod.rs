@@ -117,6 +117,15 @@ const SCENARIOS: &[Scenario] = &[
     load("load_userspace", "userspace", &["--legs", "20", "--talkers", "5", "--video", "--seconds", "10"]),
 ];
 
+/// The same restless call as this server has it, and as the original would.
+const COMPARED: [Scenario; 2] = [
+    call("figures", &["--lane", "kernel", "--video", "--figures"]),
+    Scenario {
+        server: &["--imitate-original"],
+        ..call("figures_imitated", &["--lane", "kernel", "--video", "--figures"])
+    },
+];
+
 /// Programs that the scenarios start, with the Debian packages that have them.
 const PROGRAMS: [(&str, &str); 7] = [
     ("ip", "iproute2"),
@@ -157,6 +166,25 @@ pub(crate) fn run_scenarios(names: &[&'static str]) -> Report {
         }
     }
     report
+}
+
+/// Prints receivers' own statistics of a call, beside those of the same call with the original's way of asking
+/// for key frames and switching layers.
+pub(crate) fn compare() -> Result<()> {
+    let bench = Bench::prepare()?;
+    let mut table = command("node");
+    table.arg(bench.harness.join("compare.mjs"));
+    for (scenario, column) in COMPARED.iter().zip(["this server", "as the original"]) {
+        progress(format_args!("call: {column}"));
+        bench.run(scenario)?;
+        table.arg(format!("{column}={}", results(scenario.name).join("figures.json").display()));
+    }
+    run(&mut table)
+}
+
+/// Where the clients of a scenario leave what they saw.
+fn results(scenario: &str) -> PathBuf {
+    root().join("target/e2e/results").join(scenario)
 }
 
 impl From<Result<()>> for Outcome {
@@ -235,7 +263,7 @@ impl Bench {
             Clients::Browsers(arguments) => {
                 command.arg("node").arg(self.harness.join("call.mjs")).args(["--sft", &url]);
                 command.arg("--metrics").arg(format!("http://{SERVER_ADDRESS}:{METRICS_PORT}/metrics"));
-                command.arg("--output").arg(root().join("target/e2e/results").join(scenario.name));
+                command.arg("--output").arg(results(scenario.name));
                 command.args(self.arguments(arguments));
             }
             Clients::Load(arguments) => {

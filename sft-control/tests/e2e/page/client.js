@@ -45,12 +45,13 @@
   let options, media, library, account;
   let state = 0;
   let members = [];
+  let quality = HIGH_QUALITY;
 
   // Asks for everybody's video, as the application does at each change of the list.
   function requestVideo() {
     const isOther = member => member.userid !== options.userId || member.clientid !== options.clientId;
     const clients = members.filter(member => isOther(member) && SENDING_VIDEO.includes(member.vrecv))
-      .map(({ userid, clientid }) => ({ userid, clientid, quality: HIGH_QUALITY }));
+      .map(({ userid, clientid }) => ({ userid, clientid, quality }));
     if (clients.length === 0) return;
     const request = JSON.stringify({ convid: options.conversation, clients });
     library.requestVideoStreams(account, options.conversation, 0, request);
@@ -150,6 +151,12 @@
       return library.recvMsg(account, message, message.length, now, now, options.conversation, user, client, type, 0);
     },
     sendVideo: on => library.setVideoSendState(account, options.conversation, on ? VIDEO_STARTED : VIDEO_STOPPED),
+    speak: loud => media.speak(loud),
+    wantQuality(wanted) {
+      quality = wanted;
+      requestVideo();
+    },
+    statistics: () => sumStatistics(),
     end: () => library.end(account, options.conversation),
     observe: () => ({
       state,

@@ -5,6 +5,7 @@ class Media {
   #context;
   #options;
   #sent = {};
+  #volume;
   #heard = new Map();
   #shown = new Map();
   #probe = Object.assign(document.createElement('canvas'), { width: 8, height: 8 });
@@ -25,13 +26,17 @@ class Media {
 
   #tone() {
     const oscillator = this.#context.createOscillator();
-    const volume = this.#context.createGain();
+    this.#volume = this.#context.createGain();
     const destination = this.#context.createMediaStreamDestination();
     oscillator.frequency.value = this.#options.tones[this.#options.name];
-    volume.gain.value = 0.25;
-    oscillator.connect(volume).connect(destination);
+    this.speak(true);
+    oscillator.connect(this.#volume).connect(destination);
     oscillator.start();
     return destination.stream.getAudioTracks()[0];
+  }
+
+  speak(loud) {
+    this.#volume.gain.value = loud ? 0.25 : 0;
   }
 
   #picture() {
