@@ -5,7 +5,7 @@ use crate::{
     extension::KeyframeMark,
     flight::Flight,
     list::List,
-    maps::{ENTRY_FROM_KEYFRAME, Kind, ListEntry, SourceControl},
+    maps::{ENTRY_FROM_KEYFRAME, ENTRY_OWN_SLOT, Kind, ListEntry, SourceControl},
     slot::Incoming,
     speaker::{self, SpeakerStore},
 };
@@ -51,6 +51,7 @@ pub fn route(
 #[inline(always)]
 pub const fn run_of(entry: &ListEntry, flight: &Flight) -> u64 {
     match Kind::from_number(flight.kind) {
+        Kind::Audio if has_own_slot(entry) => (entry.run as u64) << 32 | flight.gate_run as u64,
         Kind::Audio => (flight.run_high as u64) << 32 | flight.gate_run as u64,
         Kind::Video => (entry.run as u64) << 32,
     }
@@ -59,7 +60,12 @@ pub const fn run_of(entry: &ListEntry, flight: &Flight) -> u64 {
 /// The slot (number in `SLOTS`) that a copy goes through.
 #[inline(always)]
 pub const fn slot_of(entry: &ListEntry, flight: &Flight) -> u32 {
-    entry.slot.wrapping_add(flight.slot_offset)
+    if has_own_slot(entry) { entry.slot } else { entry.slot.wrapping_add(flight.slot_offset) }
+}
+
+#[inline(always)]
+const fn has_own_slot(entry: &ListEntry) -> bool {
+    entry.flags & ENTRY_OWN_SLOT != 0
 }
 
 /// What a copy for this entry asks its slot.

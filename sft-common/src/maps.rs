@@ -438,12 +438,14 @@ pub struct ListEntry {
     pub slot: u32,
     /// Video: this subscription's run in the slot. Audio: 0 (the run comes from the speaker cell).
     pub run: u32,
-    /// [`ENTRY_FROM_KEYFRAME`] or 0.
+    /// [`ENTRY_FROM_KEYFRAME`] and [`ENTRY_OWN_SLOT`].
     pub flags: u32,
 }
 
 /// The slot may only switch to this run at the start of a key frame, if the source marks them.
 pub const ENTRY_FROM_KEYFRAME: u32 = 1;
+/// `ListEntry::flags`: audio goes through this slot whatever the speaker's is, under the entry's run.
+pub const ENTRY_OWN_SLOT: u32 = 2;
 
 /// Value of `SPEAKERS`: who holds the audio slots of a conference. Changed by compare-and-exchange only.
 #[repr(C)]

@@ -8,7 +8,7 @@ use sft_common::{
     extension::KeyframeMark,
     flight::Flight,
     list::List,
-    maps::{AUDIO_SLOTS, ENTRY_FROM_KEYFRAME, Kind, ListEntry, SourceControl},
+    maps::{AUDIO_SLOTS, ENTRY_FROM_KEYFRAME, ENTRY_OWN_SLOT, Kind, ListEntry, SourceControl},
     speaker::{SpeakerStore, claimed},
 };
 
@@ -79,6 +79,9 @@ fn a_copy_names_its_run_and_slot() {
     let audio =
         Flight { kind: Kind::Audio as u32, gate_run: 2, run_high: 3, slot_offset: 4, ..Flight::default() };
     assert_eq!((run_of(&entry, &audio), slot_of(&entry, &audio)), (3 << 32 | 2, 44));
+
+    let own = ListEntry { flags: ENTRY_OWN_SLOT, ..entry };
+    assert_eq!((run_of(&own, &audio), slot_of(&own, &audio)), (6 << 32 | 2, 40));
 
     let flight = Flight { effective: 12, timestamp: 13, udp_payload: 14, mark: 1, ..video };
     let asked = incoming(&entry, &flight);

@@ -22,6 +22,7 @@ impl Core {
         found.settled = Some(step.now.instant);
         found.choose_streams(self.config.imitate_original);
         found.choose_audiences();
+        found.name_slots(&mut self.rng);
         let table = found.compile(!self.config.imitate_original);
         if table != found.table {
             found.table.clone_from(&table);
@@ -82,7 +83,7 @@ impl Conference {
             ssrc,
             csrc: ssrc,
             media: Media::Audio,
-            subscribers: self.audiences.of(member),
+            subscribers: self.with_named(member, self.audiences.of(member)),
         })
     }
 }

@@ -274,14 +274,20 @@ impl Member {
     }
 }
 
+impl SlotStart {
+    /// RFC 3711 section 3.3.1: the first sequence number leaves room before the first rollover.
+    pub(super) fn at_random(ssrc: u32, rng: &mut StdRng) -> Self {
+        SlotStart { ssrc, index: rng.random_range(1..1 << 15), timestamp: rng.random() }
+    }
+}
+
 impl Receiver {
     /// The slots that a client asks for, under numbers that are not `taken`.
     fn starting(leg: LegId, request: &ConnectionRequest, rng: &mut StdRng, taken: &mut Vec<u32>) -> Self {
         let mut slot = || {
             let ssrc = Core::new_ssrc(rng, taken);
             taken.push(ssrc);
-            // RFC 3711 section 3.3.1: the first sequence number leaves room before the first rollover.
-            SlotStart { ssrc, index: rng.random_range(1..1 << 15), timestamp: rng.random() }
+            SlotStart::at_random(ssrc, rng)
         };
         let audio = if request.selective_audio { AUDIO_SLOTS } else { 0 };
         let video = if request.selective_video { request.video_streams } else { 0 };
@@ -289,6 +295,7 @@ impl Receiver {
             leg,
             audio: (0..audio).map(|_| slot()).collect(),
             video: (0..video).map(|_| slot()).collect(),
+            named: Vec::new(),
         }
     }
 }

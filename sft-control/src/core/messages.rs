@@ -112,7 +112,7 @@ impl Core {
         let Some((conference, place)) = self.find(leg) else { return };
         let member = &mut conference.members[place];
         if let Selection::List(entries) = &mut selection {
-            entries.truncate(member.video_slots.len());
+            entries.truncate(member.receiver.video.len());
         }
         member.selection = selection;
         let conference = conference.id;

@@ -15,6 +15,7 @@ mod join;
 mod keyframes;
 mod lifecycle;
 mod messages;
+mod named;
 mod roster;
 mod seats;
 mod streams;

@@ -72,10 +72,17 @@ impl Conference {
             by_user.entry(member.user.as_str()).or_insert(member);
         }
         let wanted = |member: &Member| match &member.selection {
+            _ if member.receiver.video.is_empty() => self.wanted_of_all(member),
             Selection::List(entries) => member.wanted_of_list(entries, &by_user),
             Selection::Level => self.wanted_of_speakers(member),
         };
         self.members.iter().map(wanted).collect()
+    }
+
+    /// Everybody, each in the slot with its name.
+    fn wanted_of_all(&self, member: &Member) -> Vec<Wanted> {
+        let slots = member.video_slots.iter().enumerate();
+        slots.map(|(place, slot)| slot.wanted(self.named_video(member, place)?, Quality::Any)).collect()
     }
 
     /// Those who spoke last. Who is shown already stays in its place.

@@ -33,6 +33,37 @@ pub struct Receiver {
     /// [`AUDIO_SLOTS`] slots, or none if the client did not ask for them.
     pub audio: Vec<SlotStart>,
     pub video: Vec<SlotStart>,
+    /// Of a client that asked for no slots of a kind: one for each stream, under the stream's own name. Numbered
+    /// behind the others. Grows, and what is in it stays as it is.
+    pub named: Vec<(Kind, SlotStart)>,
+}
+
+/// Streams that a client without slots may receive in its life.
+pub const MOST_NAMED: usize = 32;
+
+impl Receiver {
+    /// All slots, in the order of their numbers.
+    pub fn slots(&self) -> impl Iterator<Item = (Kind, SlotStart)> {
+        let audio = self.audio.iter().map(|start| (Kind::Audio, *start));
+        let video = self.video.iter().map(|start| (Kind::Video, *start));
+        audio.chain(video).chain(self.named.iter().copied())
+    }
+
+    /// How many slots it may come to have.
+    pub fn room(&self) -> usize {
+        let named = if self.is_selective() { 0 } else { MOST_NAMED };
+        self.audio.len() + self.video.len() + named
+    }
+
+    pub fn is_selective(&self) -> bool {
+        !self.audio.is_empty() && !self.video.is_empty()
+    }
+
+    /// As subscriptions count: the place behind the audio slots of the slot with this SSRC.
+    pub fn slot_of(&self, ssrc: u32) -> Option<u8> {
+        let mut behind_audio = self.slots().skip(self.audio.len());
+        behind_audio.position(|(_, start)| start.ssrc == ssrc)?.try_into().ok()
+    }
 }
 
 /// Where a slot's output starts: drawn at random when the leg is made (RFC 3550 section 5.1).
@@ -53,8 +84,8 @@ pub struct Source {
     /// CSRC that names it to receivers.
     pub csrc: u32,
     pub media: Media,
-    /// Video: the subscriptions. Audio: who may hear it (`slot` and `run` are 0 and mean nothing). The source's
-    /// own leg may be among them, so that sources can share a list, and receives nothing.
+    /// Video: the subscriptions. Audio: who may hear it; `slot` and `run` are 0 and mean nothing, unless the
+    /// receiver has a named slot for it. The source's own leg may be among them, so that sources can share a list, and receives nothing.
     pub subscribers: Arc<[Subscription]>,
 }
 
@@ -96,9 +127,9 @@ pub enum Layer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Subscription {
     pub receiver: LegId,
-    /// Video: index into the receiver's video slots.
+    /// Index into the receiver's video slots, and the named ones behind them.
     pub slot: u8,
-    /// Video: grows with every new subscription of the slot; a packet of an older run than the slot's
+    /// Grows with every new subscription of the slot; a packet of an older run than the slot's
     /// is superseded. At least 1.
     pub run: u32,
     /// The slot switches to this run only at the start of a key frame, if the source marks them.

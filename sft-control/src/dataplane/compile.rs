@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use sft_common::{
     list::{List, NOT_IN_LIST},
-    maps::{ENTRY_FROM_KEYFRAME, ListEntry},
+    maps::{ENTRY_FROM_KEYFRAME, ENTRY_OWN_SLOT, ListEntry},
 };
 
 use crate::core::table::{LegId, Media, Receiver, Source, Subscription};
@@ -67,8 +67,12 @@ impl<'a> Lists<'a> {
         let entry = |subscription: &Subscription| {
             let place = *self.places.get(&subscription.receiver)?;
             match source.media {
-                Media::Audio => audio_entry(place),
-                Media::Video { .. } => video_entry(place, subscription),
+                Media::Audio if subscription.run == 0 => audio_entry(place),
+                Media::Audio => own_entry(place, subscription, ENTRY_OWN_SLOT),
+                Media::Video { .. } => {
+                    let flags = if subscription.from_keyframe { ENTRY_FROM_KEYFRAME } else { 0 };
+                    own_entry(place, subscription, flags)
+                }
             }
         };
         source.subscribers.iter().filter_map(entry).collect()
@@ -80,13 +84,10 @@ fn audio_entry(place: Place<'_>) -> Option<ListEntry> {
     (!place.receiver.audio.is_empty()).then_some(entry)
 }
 
-fn video_entry(place: Place<'_>, subscription: &Subscription) -> Option<ListEntry> {
-    let slot = usize::from(subscription.slot);
-    let entry = ListEntry {
-        leg: place.leg,
-        slot: place.first_slot + (place.receiver.audio.len() + slot) as u32,
-        run: subscription.run,
-        flags: if subscription.from_keyframe { ENTRY_FROM_KEYFRAME } else { 0 },
-    };
-    (slot < place.receiver.video.len()).then_some(entry)
+/// The entry of a slot that the subscription names.
+fn own_entry(place: Place<'_>, subscription: &Subscription, flags: u32) -> Option<ListEntry> {
+    let slot = place.receiver.audio.len() + usize::from(subscription.slot);
+    let entry =
+        ListEntry { leg: place.leg, slot: place.first_slot + slot as u32, run: subscription.run, flags };
+    (slot < place.receiver.slots().count()).then_some(entry)
 }

@@ -128,9 +128,11 @@ impl Engine {
                     media.rtcp.reporter.note_sender_report(ssrc, ntp, time.instant);
                 }
                 rtcp::Incoming::KeyframeRequest { media_ssrc } => {
-                    let slots = &peer.offer.video_slots;
-                    if let Some(slot) = slots.iter().position(|ssrc| *ssrc == media_ssrc) {
-                        self.inputs.push_back(Input::KeyframeWanted { receiver: leg, slot: slot as u8 });
+                    let table = self.lanes.table(peer.conference).into_iter();
+                    let mut receivers = table.flat_map(|table| &table.receivers);
+                    let receiver = receivers.find(|receiver| receiver.leg == leg);
+                    if let Some(slot) = receiver.and_then(|receiver| receiver.slot_of(media_ssrc)) {
+                        self.inputs.push_back(Input::KeyframeWanted { receiver: leg, slot });
                     }
                 }
                 rtcp::Incoming::Reception { .. }

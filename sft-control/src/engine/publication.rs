@@ -14,7 +14,7 @@ use std::{
 
 use sft_common::maps::name;
 
-use super::{Engine, Time};
+use super::{Engine, Time, peer::SlotRun};
 use crate::{
     core::table::{ConferenceId, ConferenceTable, Media, Source},
     dataplane::LaneError,
@@ -94,10 +94,13 @@ impl Engine {
     fn note_runs(&mut self, table: &ConferenceTable) {
         let is_video = |source: &&Source| matches!(source.media, Media::Video { .. });
         for subscription in table.sources.iter().filter(is_video).flat_map(|source| &*source.subscribers) {
-            let peer = self.peers.get_mut(&subscription.receiver);
-            if let Some(slot) = peer.and_then(|peer| peer.runs.get_mut(usize::from(subscription.slot))) {
-                slot.published = slot.published.max(subscription.run);
+            let Some(peer) = self.peers.get_mut(&subscription.receiver) else { continue };
+            let slot = usize::from(subscription.slot);
+            if peer.runs.len() <= slot {
+                peer.runs.resize(slot + 1, SlotRun::default());
             }
+            let slot = &mut peer.runs[slot];
+            slot.published = slot.published.max(subscription.run);
         }
     }
 }
@@ -132,7 +135,8 @@ mod tests {
     #[test]
     fn large_conferences_get_their_tables_one_by_one() {
         let (mut waiting, start) = (Waiting::default(), Instant::now());
-        let receiver = Arc::new(Receiver { leg: LegId(1), audio: Vec::new(), video: Vec::new() });
+        let receiver =
+            Arc::new(Receiver { leg: LegId(1), audio: Vec::new(), video: Vec::new(), named: Vec::new() });
         let large = ConferenceTable { receivers: vec![receiver; LARGE], ..table(1) };
         assert!(!waiting.is_early(&large, start), "the first one");
         waiting.note(&large, start);

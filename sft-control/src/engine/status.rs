@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use sft_common::maps::Kind;
+
 use super::{
     Engine,
     snapshot::{
@@ -191,7 +193,19 @@ impl Call<'_> {
             receiver.audio.iter().enumerate().map(|(slot, start)| self.audio_slot(leg, slot, start.ssrc));
         let video =
             receiver.video.iter().enumerate().map(|(slot, start)| self.video_slot(leg, slot, start.ssrc));
-        audio.chain(video).filter(|slot| slot.from.is_some() || slot.packets > 0).collect()
+        let first = receiver.video.len();
+        let named = receiver.named.iter().enumerate().map(|(place, (kind, start))| match kind {
+            Kind::Audio => self.named_audio(leg, place, start.ssrc),
+            Kind::Video => self.video_slot(leg, first + place, start.ssrc),
+        });
+        audio.chain(video).chain(named).filter(|slot| slot.from.is_some() || slot.packets > 0).collect()
+    }
+
+    /// A slot for one stream alone.
+    fn named_audio(&self, leg: LegId, slot: usize, ssrc: u32) -> SlotStatus {
+        let mut sources = self.table.sent.values().flatten();
+        let source = sources.find(|source| source.csrc == ssrc).map(|source| source.leg);
+        SlotStatus { from: self.name(source), ..self.slot(leg, "audio", slot, ssrc) }
     }
 
     fn audio_slot(&self, leg: LegId, slot: usize, ssrc: u32) -> SlotStatus {

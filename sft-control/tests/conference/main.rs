@@ -15,6 +15,7 @@ mod layer_idle;
 mod layer_switch;
 mod level_mode;
 mod messages;
+mod named_slots;
 mod propsync;
 mod refusal_counts;
 mod refusals;

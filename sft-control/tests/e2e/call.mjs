@@ -174,7 +174,7 @@ function token() {
 }
 
 // Reasons that the library gives its application, by the status of the SFT.
-const REASONS = { 1: 10, 2: 14, 3: 14, 4: 14, 5: 15 };
+const REASONS = { 1: 11, 2: 14, 3: 14, 4: 14, 5: 15 };
 
 // The first client starts a call and is told why not.
 async function refusal() {

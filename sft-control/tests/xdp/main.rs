@@ -13,6 +13,7 @@ mod kernel_lane_handover;
 mod kernel_lane_keystream;
 mod kernel_lane_legs;
 mod kernel_lane_lifetime;
+mod kernel_lane_named_slots;
 mod kernel_lane_vlans;
 mod keystream;
 mod lanes_agree;

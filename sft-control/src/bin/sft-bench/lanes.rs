@@ -83,6 +83,7 @@ fn table(receivers: usize, media: Media) -> ConferenceTable {
                 leg: LegId(leg),
                 audio: (0..5).map(|number| slot(leg, number)).collect(),
                 video: vec![slot(leg, 16)],
+                named: Vec::new(),
             })
             .map(Into::into)
             .collect(),

@@ -264,9 +264,9 @@ fn refused_table_leaves_the_one_before_in_force() {
     fake.refuse_tables = true;
     fake.refusal = Some(LaneError::Full { map: "ENTRIES", limit: 1 });
     let mut larger = table(CONFERENCE);
-    larger
-        .receivers
-        .push(crate::core::table::Receiver { leg: LegId(1), audio: vec![], video: vec![] }.into());
+    larger.receivers.push(
+        crate::core::table::Receiver { leg: LegId(1), audio: vec![], video: vec![], named: vec![] }.into(),
+    );
     assert!(lanes.publish(&larger).is_err());
     assert_eq!(lanes.conferences[&CONFERENCE].table, Some(table(CONFERENCE)));
 }
@@ -365,7 +365,8 @@ fn apply(lanes: &mut Lanes<FakeLane, FakeLane>, step: &Step) {
         }
         Step::Publish(leg) => {
             let mut table = table(CONFERENCE);
-            let receiver = crate::core::table::Receiver { leg: LegId(leg), audio: vec![], video: vec![] };
+            let receiver =
+                crate::core::table::Receiver { leg: LegId(leg), audio: vec![], video: vec![], named: vec![] };
             table.receivers.push(receiver.into());
             lanes.publish(&table)
         }

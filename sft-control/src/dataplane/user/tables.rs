@@ -164,10 +164,9 @@ impl UserLane {
 impl Leg {
     /// A leg's slots are made once and live as long as it does.
     fn make_slots(&mut self, receiver: &Receiver) {
-        if self.slots.is_empty() {
-            let starts = receiver.audio.iter().chain(&receiver.video);
-            self.slots =
-                starts.map(|start| SlotState::starting(start.ssrc, start.index, start.timestamp)).collect();
-        }
+        let added = receiver.slots().skip(self.slots.len());
+        let added: Vec<SlotState> =
+            added.map(|(_, start)| SlotState::starting(start.ssrc, start.index, start.timestamp)).collect();
+        self.slots.extend(added);
     }
 }

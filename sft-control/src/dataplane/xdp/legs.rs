@@ -67,6 +67,7 @@ impl KernelLane {
             selected: None,
             path: None,
             slots: None,
+            made: 0,
             sources: Vec::new(),
             traffic: readings::Traffic::default(),
             last_arrival: None,

@@ -95,6 +95,8 @@ struct Leg {
     path: Option<(u32, sft_common::maps::PathRecord)>,
     /// First slot and number of slots, once a table names the leg as receiver.
     slots: Option<(u32, u32)>,
+    /// So many of them have been made.
+    made: usize,
     /// Numbers of its sources.
     sources: Vec<u32>,
     traffic: readings::Traffic,

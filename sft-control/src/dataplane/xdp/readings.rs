@@ -131,8 +131,9 @@ impl KernelLane {
         let receivers = self.conferences.get(&conference).into_iter().flat_map(|found| &found.receivers);
         let mut states = Vec::new();
         for receiver in receivers {
-            let Some((first, len)) = self.legs.get(&receiver.leg).and_then(|leg| leg.slots) else { continue };
-            for number in first..first + len {
+            let Some(leg) = self.legs.get(&receiver.leg) else { continue };
+            let Some((first, _)) = leg.slots else { continue };
+            for number in first..first + leg.made as u32 {
                 if let Ok(slot) = self.maps.slots.get(&number, LOCKED) {
                     states.push((receiver.leg, slot.state));
                 }
@@ -247,10 +248,8 @@ impl KernelLane {
         for (leg, ssrc, slot) in &state.slots {
             let found = self.conferences.get(&conference).into_iter().flat_map(|found| &found.receivers);
             let receiver = found.into_iter().find(|receiver| receiver.leg == *leg);
-            let place = receiver.and_then(|receiver| {
-                let mut starts = receiver.audio.iter().chain(&receiver.video);
-                starts.position(|start| start.ssrc == *ssrc)
-            });
+            let place =
+                receiver.and_then(|receiver| receiver.slots().position(|(_, start)| start.ssrc == *ssrc));
             let first = self.legs.get(leg).and_then(|leg| leg.slots).map(|(first, _)| first);
             if let (Some(place), Some(first)) = (place, first) {
                 let _ = self.write_slot(first + place as u32, *slot);

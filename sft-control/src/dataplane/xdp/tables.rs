@@ -75,30 +75,33 @@ impl KernelLane {
         Ok(number)
     }
 
-    /// A leg's slots are made once and live as long as it does.
+    /// A leg's slots are made once and live as long as it does. Their numbers follow each other, so that there is
+    /// room for those that it gets a name for later.
     fn make_slots(&mut self, receiver: &Receiver) -> Result<(), LaneError> {
-        if self.leg(receiver.leg)?.slots.is_some() {
-            return Ok(());
+        let leg = self.leg(receiver.leg)?;
+        let (key, made) = (leg.transmit.clone(), leg.made);
+        let first = match leg.slots {
+            Some((first, _)) => first,
+            None => self.take_slots(receiver)?,
+        };
+        for (number, (kind, start)) in (first..).zip(receiver.slots()).skip(made) {
+            self.write_slot(number, SlotState::starting(start.ssrc, start.index, start.timestamp))?;
+            let place = stream::Place::Slot(number);
+            self.maps.keystream.add(Stream { place, kind, ssrc: start.ssrc, key: key.clone() });
+            if let Some(leg) = self.legs.get_mut(&receiver.leg) {
+                leg.made += 1;
+            }
         }
-        let len = (receiver.audio.len() + receiver.video.len()) as u32;
+        Ok(())
+    }
+
+    fn take_slots(&mut self, receiver: &Receiver) -> Result<u32, LaneError> {
+        let len = receiver.room() as u32;
         let first = self.numbers.slots.take(len)?;
-        for (number, start) in (first..).zip(receiver.audio.iter().chain(&receiver.video)) {
-            let state = SlotState::starting(start.ssrc, start.index, start.timestamp);
-            self.write_slot(number, state)?;
-        }
-        let key = self.leg(receiver.leg)?.transmit.clone();
-        for (slot, start) in receiver.audio.iter().chain(&receiver.video).enumerate() {
-            self.maps.keystream.add(Stream {
-                place: stream::Place::Slot(first + slot as u32),
-                kind: if slot < receiver.audio.len() { Kind::Audio } else { Kind::Video },
-                ssrc: start.ssrc,
-                key: key.clone(),
-            });
-        }
         if let Some(leg) = self.legs.get_mut(&receiver.leg) {
             leg.slots = Some((first, len));
         }
-        Ok(())
+        Ok(first)
     }
 
     pub(super) fn write_slot(&mut self, number: u32, state: SlotState) -> Result<(), LaneError> {

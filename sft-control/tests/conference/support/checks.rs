@@ -250,7 +250,7 @@ impl Checks {
             Media::Audio => accepted.audio_ssrc,
             Media::Video { .. } => {
                 assert!(
-                    usize::from(to.slot) < receiver.video.len()
+                    usize::from(to.slot) < receiver.slots().count() - receiver.audio.len()
                         && to.from_keyframe != self.at_once
                         && to.run > 0
                 );

@@ -72,7 +72,7 @@ pub(crate) fn receiver(leg: u32) -> Receiver {
         |slot| SlotStart { ssrc: slot_ssrc(leg, slot), index: FIRST_INDEX, timestamp: FIRST_TIMESTAMP };
     let audio = (0..AUDIO_SLOTS).map(start).collect();
     let video = (AUDIO_SLOTS..AUDIO_SLOTS + VIDEO_SLOTS).map(start).collect();
-    Receiver { leg: LegId(leg), audio, video }
+    Receiver { leg: LegId(leg), audio, video, named: Vec::new() }
 }
 
 /// The audio of a leg, heard by these.

@@ -71,6 +71,7 @@ pub(super) fn receiver(leg: u32) -> Receiver {
         leg: LegId(leg),
         audio: (0..AUDIO_SLOTS).map(start).collect(),
         video: (AUDIO_SLOTS..AUDIO_SLOTS + VIDEO_SLOTS).map(start).collect(),
+        named: Vec::new(),
     }
 }
 
