@@ -29,6 +29,8 @@ const { values: options } = parseArgs({ options: {
   fetch: { type: 'boolean', default: false },     // the page itself asks the SFT, as the web application does
   secret: { type: 'string' },                     // file with the secret that tokens are signed with
   token: { type: 'string' },                      // what clients have: start | join | expired | forged
+  turn: { type: 'string' },                       // URL of a TURN server, for user `user` with password `secret`
+  relayed: { type: 'string' },                    // every client has to be relayed, over this: udp | tcp
   figures: { type: 'boolean', default: false },   // measures a restless call, writes figures.json
   refused: { type: 'string' },                    // the status with which the SFT must refuse them
 } });
@@ -138,7 +140,7 @@ async function observe(what) {
     await sleep(1000);
     await observation.sample();
   }
-  return [...observation.problems(), ...await checkLanes()].map(problem => `${what}: ${problem}`);
+  return [...observation.problems(), ...await checkLanes(), ...await checkCandidates()].map(problem => `${what}: ${problem}`);
 }
 
 async function checkLanes() {
@@ -151,6 +153,19 @@ async function checkLanes() {
     if (copies[options.lane][kind] < LEAST_COPIES[kind]) {
       problems.push(`only ${copies[options.lane][kind]} ${kind} copies by the ${options.lane} lane`);
     }
+  }
+  return problems;
+}
+
+// Whether media goes the way that it is left.
+async function checkCandidates() {
+  if (!options.relayed) return [];
+  const problems = [];
+  for (const client of clients) {
+    const found = await client.page.call('candidates');
+    say(`${client.name}: ${JSON.stringify(found)}`);
+    const isRelayed = ({ candidateType, relayProtocol }) => candidateType === 'relay' && relayProtocol === options.relayed;
+    if (found.length === 0 || !found.every(isRelayed)) problems.push(`${client.name} is not relayed over ${options.relayed}`);
   }
   return problems;
 }
@@ -211,7 +226,7 @@ async function leaveOneByOne(backend) {
 }
 
 async function run(browser, services) {
-  const ice = { urls: [services.stun.url], username: 'user', credential: 'secret' };
+  const ice = { urls: [options.turn ?? services.stun.url], username: 'user', credential: 'secret' };
   const backend = new Backend({ sft: options.sft, ice, mls: options.mls, token: token() });
   const answers = () => exchange(`${options.sft}/sft/status`, { timeout: 1000 }).then(() => true, () => false);
   await until(answers, 15_000, 'the server answers');

@@ -3,6 +3,7 @@
 //! Namespaces, server and clients of a scenario live here; what a call must look like is judged by the
 //! clients themselves (`sft-control/tests/e2e`, `sft-load`).
 
+mod firewall;
 mod network;
 mod server;
 
@@ -14,6 +15,7 @@ use std::{
 };
 
 use self::{
+    firewall::Firewall,
     network::{Network, PinDirectory, SERVER_ADDRESS},
     server::{HTTP_PORT, METRICS_PORT, Server, Setup, User},
 };
@@ -35,6 +37,7 @@ struct Scenario {
     name: &'static str,
     dataplane: &'static str,
     user: User,
+    firewall: Firewall,
     /// Further options of `sft serve`. [`SCRATCH`] stands for the directory of scratch files.
     server: &'static [&'static str],
     clients: Clients,
@@ -46,10 +49,15 @@ const SCRATCH: &str = "{scratch}";
 const SECRET: &str = "known-to-everybody";
 const SECRET_FILE: &str = "{scratch}/secret";
 
+/// The TURN server of [`Firewall`].
+const TURN_UDP: &str = "turn:198.51.100.3:3478?transport=udp";
+const TURN_TCP: &str = "turn:198.51.100.3:3478?transport=tcp";
+
 /// A call in the kernel lane.
 const fn call(name: &'static str, arguments: &'static [&'static str]) -> Scenario {
     let clients = Clients::Browsers(arguments);
-    Scenario { name, dataplane: "xdp", user: User::Root, server: &[], clients }
+    let firewall = Firewall::Open;
+    Scenario { name, dataplane: "xdp", user: User::Root, firewall, server: &[], clients }
 }
 
 /// A client that the server turns away.
@@ -58,12 +66,11 @@ const fn refusal(
     server: &'static [&'static str],
     arguments: &'static [&'static str],
 ) -> Scenario {
-    let clients = Clients::Browsers(arguments);
-    Scenario { name, dataplane: "userspace", user: User::Root, server, clients }
+    Scenario { server, dataplane: "userspace", ..call(name, arguments) }
 }
 
 const fn load(name: &'static str, dataplane: &'static str, arguments: &'static [&'static str]) -> Scenario {
-    Scenario { name, dataplane, user: User::Root, server: &[], clients: Clients::Load(arguments) }
+    Scenario { dataplane, clients: Clients::Load(arguments), ..call(name, &[]) }
 }
 
 const SCENARIOS: &[Scenario] = &[
@@ -73,18 +80,18 @@ const SCENARIOS: &[Scenario] = &[
     call("browsers_camera_toggled", &["--lane", "kernel", "--video", "--toggle"]),
     call("browsers_firefox_code", &["--lane", "kernel", "--video", "--firefox"]),
     Scenario {
-        name: "browsers_userspace",
-        dataplane: "userspace",
-        user: User::Root,
-        server: &[],
-        clients: Clients::Browsers(&["--lane", "user", "--video"]),
+        firewall: Firewall::TurnForClients,
+        ..call("browsers_turn_udp", &["--lane", "kernel", "--video", "--turn", TURN_UDP, "--relayed", "udp"])
     },
     Scenario {
-        name: "browsers_unprivileged_server",
+        firewall: Firewall::TurnForClients,
+        ..call("browsers_turn_tcp", &["--lane", "kernel", "--video", "--turn", TURN_TCP, "--relayed", "tcp"])
+    },
+    Scenario { dataplane: "userspace", ..call("browsers_userspace", &["--lane", "user", "--video"]) },
+    Scenario {
         dataplane: "auto",
         user: User::Nobody,
-        server: &[],
-        clients: Clients::Browsers(&["--lane", "user", "--video"]),
+        ..call("browsers_unprivileged_server", &["--lane", "user", "--video"])
     },
     refusal("browsers_refused_outdated", &["--blacklist", "<99.0.0"], &["--refused", "1"]),
     refusal("browsers_refused_without_token", &["--token-secret", SECRET_FILE], &["--refused", "2"]),
@@ -127,7 +134,7 @@ const COMPARED: [Scenario; 2] = [
 ];
 
 /// Programs that the scenarios start, with the Debian packages that have them.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 9] = [
     ("ip", "iproute2"),
     ("ethtool", "ethtool"),
     ("nsenter", "util-linux"),
@@ -135,6 +142,8 @@ const PROGRAMS: [(&str, &str); 7] = [
     ("chromium", "chromium"),
     ("node", "nodejs"),
     ("npm", "npm"),
+    ("nft", "nftables"),
+    ("turnserver", "coturn"),
 ];
 
 /// Names of the scenarios that a filter selects.
@@ -234,10 +243,13 @@ impl Bench {
 
     fn run(&self, scenario: &Scenario) -> Result<()> {
         let program = self.scratch.join("sft");
+        let directory = self.scratch.join(scenario.name);
+        fs::create_dir_all(&directory).map_err(Failure::io(directory.display()))?;
+        let firewall = scenario.firewall.close(&self.network, &directory)?;
         let mut server = Server::start(Setup {
             network: &self.network,
             program: &program,
-            directory: self.scratch.join(scenario.name),
+            directory,
             pins: self.pins.of(scenario.name),
             dataplane: scenario.dataplane,
             url: scenario.url(),
@@ -248,6 +260,7 @@ impl Bench {
         if result.is_err() {
             show_end_of(&server.log_file());
         }
+        drop(firewall);
         result
     }
 

@@ -8,7 +8,7 @@ use crate::process::{Failure, Result, command, output, run};
 pub(crate) const SERVER_ADDRESS: &str = "198.51.100.1";
 const CLIENT_ADDRESS: &str = "198.51.100.2";
 pub(crate) const SERVER_INTERFACE: &str = "sft0";
-const CLIENT_INTERFACE: &str = "client0";
+pub(crate) const CLIENT_INTERFACE: &str = "client0";
 
 /// Removed with everything in it when dropped.
 pub(crate) struct Network {

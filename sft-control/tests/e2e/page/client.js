@@ -157,6 +157,7 @@
       requestVideo();
     },
     statistics: () => sumStatistics(),
+    candidates: () => candidatesInUse(),
     end: () => library.end(account, options.conversation),
     observe: () => ({
       state,

@@ -38,3 +38,16 @@ async function sumStatistics() {
   }
   return sums;
 }
+
+// Types of the local candidates that are in use, and how relayed ones reach their server.
+async function candidatesInUse() {
+  const found = [];
+  for (const connection of connections.filter(each => each.connectionState === 'connected')) {
+    const reports = await connection.getStats();
+    const transport = [...reports.values()].find(report => report.type === 'transport');
+    const pair = reports.get(transport?.selectedCandidatePairId);
+    const { candidateType, relayProtocol } = reports.get(pair?.localCandidateId) ?? {};
+    found.push({ candidateType, relayProtocol });
+  }
+  return found;
+}
