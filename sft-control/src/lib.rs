@@ -12,6 +12,7 @@ pub mod engine;
 pub mod http;
 pub mod metrics;
 pub mod netlink;
+pub mod relay;
 pub mod rtcp;
 pub mod sdp;
 pub mod sockets;

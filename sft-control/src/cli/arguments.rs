@@ -7,6 +7,7 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand};
+use ipnet::IpNet;
 
 use crate::{core::Blacklist, dataplane::lanes::Mode};
 
@@ -68,6 +69,12 @@ pub(super) struct Serve {
     /// URL at which clients reach this server's HTTP listener; without it, http://ADDR
     #[arg(long, value_name = "URL")]
     pub(super) public_url: Option<String>,
+    /// Use the TURN servers that clients name, to be reached by those that nothing else reaches
+    #[arg(long)]
+    pub(super) relay: bool,
+    /// Network in which such a server may be, besides the public ones; repeatable
+    #[arg(long, value_name = "CIDR")]
+    pub(super) relay_allow: Vec<IpNet>,
     /// Ask every source for a key frame each second and switch layers at once, as the original does; to compare
     #[arg(long)]
     pub(super) imitate_original: bool,

@@ -28,11 +28,14 @@ use crate::{
     http::{Answer, Join, Listener, error_page, json},
     metrics,
     netlink::Interfaces,
+    relay::Allowed,
     transport::MediaAddress,
 };
 
 /// Environment variable that says what is logged, in the syntax of `tracing_subscriber::EnvFilter`.
 const LOG_VARIABLE: &str = "SFT_LOG";
+/// The TURN client's crates tell every call, with all that is in it.
+const QUIET: [&str; 4] = ["turn_client_proto=warn", "turn_types=warn", "stun_proto=warn", "stun_types=warn"];
 /// Threads for HTTP; the engine has its own.
 const WORKERS: usize = 2;
 /// Connections to the metrics listener and to the control socket at a time.
@@ -40,7 +43,10 @@ const OPERATORS: usize = 16;
 
 /// Runs the server until it is told to stop.
 pub(super) fn serve(options: &Serve) -> Result<(), CliError> {
-    let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
+    let mut filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
+    for directive in QUIET {
+        filter = filter.add_directive(directive.parse()?);
+    }
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
     let runtime = runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
     runtime.block_on(run(options))
@@ -91,6 +97,7 @@ fn settings(options: &Serve, url: &str) -> Result<engine::Settings, CliError> {
         mode: options.dataplane,
         pin_dir: options.pin_dir.clone(),
         keystream: u64::from(options.keystream_memory) << 20,
+        relay: options.relay.then(|| Allowed::new(options.relay_allow.clone())),
         core: core::Config {
             public_url: url.to_owned(),
             max_conferences: options.limits.max_conferences,

@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use sft_common::drops::DropReason;
 
 use super::table::{ConferenceId, ConferenceTable, Layer, LegId, Speaker, Speakers};
-use crate::sdp::{Answer, OfferSpec};
+use crate::{
+    econn::IceServer,
+    sdp::{Answer, OfferSpec},
+};
 
 /// An HTTP request that waits for its reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -100,7 +103,9 @@ pub enum Output {
     /// Answer an HTTP request.
     Reply { id: RequestId, reply: Reply },
     /// Make a transport for this leg and report [`Input::OfferReady`].
-    Open { leg: LegId, conference: ConferenceId, offer: OfferSpec },
+    ///
+    /// `relays`: TURN servers that it may use to be reached.
+    Open { leg: LegId, conference: ConferenceId, offer: OfferSpec, relays: Vec<IceServer> },
     /// The client's answer, parsed: start ICE and DTLS.
     Start { leg: LegId, answer: Answer },
     /// One message on the data channel.

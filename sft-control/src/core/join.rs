@@ -89,7 +89,7 @@ impl Core {
         let member = Member::new(found, &mut self.rng, step, leg, name, request);
         found.members.push(member);
         self.participants_total += 1;
-        self.offer(step, id, leg, request.update);
+        self.offer(step, id, leg, request);
         None
     }
 
@@ -130,17 +130,18 @@ impl Core {
         if !is_connected {
             self.end_leg(step, old, "the client has asked for another offer");
         }
-        self.offer(step, id, leg, request.update);
+        self.offer(step, id, leg, request);
         None
     }
 
-    fn offer(&mut self, step: &mut Step<'_>, id: RequestId, leg: LegId, update: bool) {
+    fn offer(&mut self, step: &mut Step<'_>, id: RequestId, leg: LegId, request: &ConnectionRequest) {
         self.timers.set(Timer::Leg(leg), step.now.instant + ANSWER);
         let Some((conference, place)) = self.find(leg) else { return };
         let member = &mut conference.members[place];
-        member.state = State::Offering { request: id, update };
+        member.state = State::Offering { request: id, update: request.update };
         let offer = member.offer.clone();
-        step.out.push(Output::Open { leg, conference: conference.id, offer });
+        let relays = request.ice_servers.clone();
+        step.out.push(Output::Open { leg, conference: conference.id, offer, relays });
     }
 
     pub(super) fn offer_ready(&mut self, step: &mut Step<'_>, leg: LegId, sdp: &str) {
@@ -152,6 +153,8 @@ impl Core {
         let to = Address { session: &conference.group, user: &member.user, client: &member.client };
         let reply = Reply::Json(econn::offer_message(to, update, sdp, &url));
         step.out.push(Output::Reply { id, reply });
+        // A relayed address may have taken a while to get.
+        self.timers.set(Timer::Leg(leg), step.now.instant + ANSWER);
     }
 
     /// The setup timer ends a leg whose client went away.

@@ -255,6 +255,19 @@ impl<K: Lane, U: Lane> Lanes<K, U> {
         self.carry(conference, Audience::Carrier, |lane| lane.select_tuple(leg, tuple))
     }
 
+    /// The kernel cannot carry a leg, for a reason that it does not know itself: what its conference has goes to
+    /// the userspace lane.
+    ///
+    /// # Errors
+    /// `NotCarried` if the operator insists on the kernel lane, else that lane's; close the leg.
+    pub fn leave_kernel(&mut self, conference: ConferenceId, reason: String) -> Result<(), LaneError> {
+        match (self.lane_of(conference), self.mode) {
+            (LaneName::User, _) => Ok(()),
+            (LaneName::Kernel, Mode::Auto) => self.migrate(conference, reason),
+            (LaneName::Kernel, _) => Err(LaneError::NotCarried { conference, reason }),
+        }
+    }
+
     /// See [`Lane::remove_leg`].
     pub fn remove_leg(&mut self, leg: LegId) {
         self.legs.remove(&leg);

@@ -1,7 +1,10 @@
 //! Reading messages. Unknown fields are ignored, and the order of fields means nothing.
 
+use std::fmt;
+
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::error::Category;
+use zeroize::Zeroizing;
 
 use super::{LONGEST_ID, Properties, VERSION, Version, is_id};
 
@@ -13,6 +16,8 @@ const ENTRIES: usize = 4096;
 /// Bytes of a token's username and of its credential.
 const USERNAME: usize = 256;
 const CREDENTIAL: usize = 128;
+/// Bytes of a TURN server's URL.
+const URL: usize = 256;
 
 /// Why a text is no message. Repeats nothing of it, since a message may carry a credential.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -81,6 +86,8 @@ pub struct ConnectionRequest {
     /// The server on which the conference was started, if it is another one (sft-protocol.md 13).
     pub anchor: Option<Anchor>,
     pub token: Option<Token>,
+    /// TURN servers that we may use to be reached by the client.
+    pub ice_servers: Vec<IceServer>,
 }
 
 /// A token as it was presented, not yet looked at (sft-protocol.md 3.7).
@@ -102,6 +109,21 @@ impl std::fmt::Debug for Token {
 pub struct Anchor {
     /// Public URL of that server; empty if only the address of its TURN allocation is known.
     pub url: String,
+}
+
+/// An entry of `ice_servers`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct IceServer {
+    pub url: String,
+    pub username: String,
+    pub credential: Zeroizing<String>,
+}
+
+impl fmt::Debug for IceServer {
+    /// Without the credential.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.url)
+    }
 }
 
 /// An entry of CONFPART that the sender authorises or not.
@@ -176,6 +198,7 @@ struct Raw {
     username: String,
     #[serde(default)]
     credential: String,
+    ice_servers: Option<Vec<Entry<RawIceServer>>>,
     participants: Option<Vec<Entry<RawParticipant>>>,
     mode: Option<String>,
     streams: Option<Vec<Entry<RawStream>>>,
@@ -187,6 +210,24 @@ struct Raw {
 enum Entry<T> {
     Good(T),
     Bad(IgnoredAny),
+}
+
+#[derive(Deserialize)]
+struct RawIceServer {
+    #[serde(alias = "url")]
+    urls: Urls,
+    #[serde(default)]
+    username: String,
+    #[serde(default)]
+    credential: String,
+}
+
+/// Of several the first counts.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Urls {
+    One(String),
+    Several(Vec<String>),
 }
 
 #[derive(Deserialize)]
@@ -209,7 +250,7 @@ struct RawStream {
 /// # Errors
 /// [`DecodeError`].
 pub fn decode(text: &[u8]) -> Result<Message, DecodeError> {
-    let raw: Raw = serde_json::from_slice(text).map_err(|error| fault(&error))?;
+    let mut raw: Raw = serde_json::from_slice(text).map_err(|error| fault(&error))?;
     if raw.version != VERSION {
         return Err(DecodeError::Version);
     }
@@ -222,7 +263,7 @@ pub fn decode(text: &[u8]) -> Result<Message, DecodeError> {
     let body = match kind.as_str() {
         "SETUP" => Body::Setup { sdp: sdp("SETUP")? },
         "UPDATE" => Body::Update { sdp: sdp("UPDATE")? },
-        "CONFCONN" => Body::Connect(connection_request(&raw)?),
+        "CONFCONN" => Body::Connect(connection_request(&mut raw)?),
         "CONFPART" => Body::Participants(participants(raw.participants.unwrap_or_default())?),
         "CONFSTREAMS" if raw.mode.as_deref() == Some("level") => Body::Streams(Selection::Level),
         "CONFSTREAMS" => {
@@ -256,7 +297,7 @@ fn fault(error: &serde_json::Error) -> DecodeError {
     }
 }
 
-fn connection_request(raw: &Raw) -> Result<ConnectionRequest, DecodeError> {
+fn connection_request(raw: &mut Raw) -> Result<ConnectionRequest, DecodeError> {
     let version = raw.toolver.as_deref().filter(|text| !text.is_empty());
     Ok(ConnectionRequest {
         update: raw.update,
@@ -271,7 +312,17 @@ fn connection_request(raw: &Raw) -> Result<ConnectionRequest, DecodeError> {
         anchor: (!raw.sft_url.is_empty() || !raw.sft_tuple.is_empty())
             .then(|| Anchor { url: raw.sft_url.clone() }),
         token: token(&raw.username, &raw.credential)?,
+        ice_servers: good(raw.ice_servers.take().unwrap_or_default()).filter_map(ice_server).collect(),
     })
+}
+
+fn ice_server(raw: RawIceServer) -> Option<IceServer> {
+    let url = match raw.urls {
+        Urls::One(url) => url,
+        Urls::Several(urls) => urls.into_iter().next()?,
+    };
+    let fits = url.len() <= URL && raw.username.len() <= USERNAME && raw.credential.len() <= CREDENTIAL;
+    fits.then(|| IceServer { url, username: raw.username, credential: raw.credential.into() })
 }
 
 /// Half a token is one, too: a wrong one.

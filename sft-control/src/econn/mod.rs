@@ -10,8 +10,8 @@ mod version;
 mod tests;
 
 pub use decode::{
-    Anchor, Body, ConnectionRequest, DecodeError, Message, Participant, Quality, Selection, StreamSelection,
-    Token, decode,
+    Anchor, Body, ConnectionRequest, DecodeError, IceServer, Message, Participant, Quality, Selection,
+    StreamSelection, Token, decode,
 };
 pub use encode::{
     Address, ParticipantEntry, connection_refusal, connection_reply, greeting, hangup, offer_message,

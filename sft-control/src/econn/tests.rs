@@ -30,6 +30,11 @@ fn a_browsers_join_is_read() {
         video_streams: 9,
         anchor: None,
         token: None,
+        ice_servers: vec![IceServer {
+            url: "stun:192.0.2.1:3478".into(),
+            username: "u".into(),
+            credential: "c".to_owned().into(),
+        }],
     };
     assert_eq!(message.body, Body::Connect(expected));
 }
@@ -68,6 +73,25 @@ fn qualities_are_numbers() {
     let Body::Streams(Selection::List(streams)) = body(text) else { panic!("no list") };
     let qualities: Vec<Quality> = streams.iter().map(|stream| stream.quality).collect();
     assert_eq!(qualities, [Quality::Any, Quality::Low, Quality::High]);
+}
+
+/// Entries that are none, or too long, are left out.
+#[test]
+fn ice_servers_have_one_url_or_several() {
+    let text = |servers: &str| {
+        format!(r#"{{"version":"3.0","type":"CONFCONN","sessid":"","resp":false,"ice_servers":[{servers}]}}"#)
+    };
+    let urls = |servers: &str| {
+        let Body::Connect(request) = body(&text(servers)) else { panic!("no CONFCONN") };
+        request.ice_servers.into_iter().map(|server| server.url).collect::<Vec<_>>()
+    };
+    let long = format!(r#"{{"urls":"turn:{}"}}"#, "a".repeat(300));
+    assert_eq!(
+        urls(&format!(
+            r#"{{"urls":["turn:a","turn:b"]}},{{"urls":"turn:c"}},{{"url":"turn:d"}},{long},7,{{}}"#
+        )),
+        ["turn:a", "turn:c", "turn:d"]
+    );
 }
 
 #[test]

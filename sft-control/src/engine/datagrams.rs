@@ -91,7 +91,7 @@ impl Engine {
         self.received = batch;
     }
 
-    fn take_datagram(&mut self, tuple: Tuple, datagram: &mut [u8], time: Time) {
+    pub(super) fn take_datagram(&mut self, tuple: Tuple, datagram: &mut [u8], time: Time) {
         let &mut [first, second, ..] = datagram else { return self.count_drop(DropReason::Runt) };
         let packet = classify(first, second);
         if packet == Packet::Other {
@@ -187,7 +187,8 @@ impl Engine {
 
     /// Sends what has been collected. What the system does not take is counted, not kept.
     pub(super) fn flush(&mut self) {
-        let report = self.outgoing.flush(self.sockets.all());
+        let relays = &mut self.relays;
+        let report = self.outgoing.flush(self.sockets.all(), |tuple, datagram| relays.send(tuple, datagram));
         for _ in 0..report.full + report.refused {
             self.lanes.user_mut().count_drop(DropReason::TransmitFull);
         }

@@ -11,6 +11,7 @@ mod outputs;
 mod peer;
 mod periodic;
 mod publication;
+mod relays;
 pub mod snapshot;
 mod start;
 mod status;
@@ -41,6 +42,7 @@ use crate::{
         xdp::KernelLane,
     },
     netlink::Watch,
+    relay::Allowed,
     sockets::{ReceiveBatch, SendBatch},
     transport::{Demux, Identity, MediaAddress, TransportEvent},
 };
@@ -57,6 +59,8 @@ pub struct Settings {
     pub pin_dir: Option<PathBuf>,
     /// Memory for the kernel lane's prepared key stream in bytes; 0 = none is prepared.
     pub keystream: u64,
+    /// Use TURN servers that clients name, at addresses that are public or these.
+    pub relay: Option<Allowed>,
     pub core: crate::core::Config,
 }
 
@@ -74,6 +78,7 @@ pub struct Engine {
     received: ReceiveBatch,
     outgoing: SendBatch,
     network: Watch,
+    relays: relays::Relays,
     unpublished: publication::Waiting,
     schedule: Schedule,
     /// Requests whose reply is still to come.
@@ -100,6 +105,7 @@ impl Engine {
                     Some(command) => { self.obey(command); None }
                     None => return,
                 },
+                event = self.relays.next() => { self.take_relay_event(event); None }
                 socket = self.sockets.readable() => { self.receive(socket); None }
                 () = tokio::time::sleep_until(deadline) => { self.fire_timers(); None }
             };

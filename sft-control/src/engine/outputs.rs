@@ -1,19 +1,18 @@
 //! Carrying out what the core commands.
 
+use std::net::SocketAddr;
+
 use rand::Rng;
 
 use super::{
     Engine, Time,
     peer::{Peer, SlotRun},
+    relays,
 };
 use crate::{
-    core::{
-        Input, Output,
-        table::{ConferenceId, LegId},
-    },
+    core::{Input, Output, table::LegId},
     dataplane::user::Outbox,
-    rtcp,
-    sdp::{self, OfferSpec},
+    rtcp, sdp,
     transport::Transport,
 };
 
@@ -26,7 +25,12 @@ impl Engine {
                     drop(waiting.send(reply));
                 }
             }
-            Output::Open { leg, conference, offer } => self.open(leg, conference, offer, time),
+            Output::Open { leg, conference, offer, relays } => {
+                let waiting = relays::Unopened { leg, conference, offer };
+                if let Some(waiting) = self.relays.allocate(waiting, &relays) {
+                    self.open(waiting, None, time);
+                }
+            }
             Output::Start { leg, answer } => {
                 if let Some(peer) = self.peers.get_mut(&leg) {
                     peer.media_ssrc = answer.audio_ssrc.unwrap_or(0);
@@ -49,8 +53,11 @@ impl Engine {
         }
     }
 
-    fn open(&mut self, leg: LegId, conference: ConferenceId, offer: OfferSpec, time: Time) {
-        let (transport, parameters) = Transport::new(leg, &self.identity, &self.settings.media, time.instant);
+    /// Makes the leg's transport, with the relayed address that it may have got.
+    pub(super) fn open(&mut self, unopened: relays::Unopened, relayed: Option<SocketAddr>, time: Time) {
+        let relays::Unopened { leg, conference, offer } = unopened;
+        let media = &self.settings.media;
+        let (transport, parameters) = Transport::new(leg, &self.identity, media, relayed, time.instant);
         self.demux.register(leg, &parameters.ufrag);
         let sdp = sdp::offer(&offer, &parameters, rand::rng().random::<u32>().into());
         let runs = vec![SlotRun::default(); offer.video_slots.len()];
@@ -84,6 +91,9 @@ impl Engine {
             peer.transport.close(time.instant);
             self.drive(leg, time);
         }
+        // Its goodbye goes out before that of its relayed address.
+        self.flush();
+        self.relays.remove(leg);
         self.peers.remove(&leg);
         self.timers.remove(leg);
         self.demux.forget(leg);

@@ -107,6 +107,7 @@ impl Engine {
             received: ReceiveBatch::default(),
             outgoing: SendBatch::default(),
             network: Watch::open()?,
+            relays: super::relays::Relays::new(settings.relay.clone()),
             unpublished: super::publication::Waiting::default(),
             schedule: Schedule::starting(time.instant),
             waiting: HashMap::new(),

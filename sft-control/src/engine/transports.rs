@@ -97,7 +97,12 @@ impl Engine {
         let Some(peer) = self.peers.get_mut(&leg) else { return };
         peer.selected = Some(tuple);
         tracing::debug!(leg = leg.0, local = %tuple.local, remote = %tuple.remote, "pair selected");
-        let result = self.lanes.select_tuple(leg, tuple);
+        let conference = peer.conference;
+        let result = match self.relays.is_relayed(tuple.local) {
+            true => self.lanes.leave_kernel(conference, format!("leg {} is relayed over TURN", leg.0)),
+            false => Ok(()),
+        };
+        let result = result.and_then(|()| self.lanes.select_tuple(leg, tuple));
         self.fail_on_error(leg, result);
     }
 

@@ -36,6 +36,8 @@ pub struct TransportParameters {
     pub fingerprint: [u8; 32],
     /// Advertised host candidates, best first.
     pub candidates: Vec<SocketAddr>,
+    /// An address on a TURN server.
+    pub relayed: Option<SocketAddr>,
     /// Longest data-channel message that we take, in bytes.
     pub max_message: usize,
 }

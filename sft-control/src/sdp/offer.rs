@@ -18,6 +18,8 @@ const SLOT_CONNECTION: &str = "c=IN IP4 127.0.0.1";
 /// Priority of a host candidate of the highest preference (RFC 8445 section 5.1.2.1), minus its place in the
 /// list times 256.
 const PRIORITY: u32 = (126 << 24) | (65535 << 8) | 255;
+/// Of a relayed one.
+const RELAY_PRIORITY: u32 = (65535 << 8) | 255;
 
 const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level vad=on";
 const SEND_TIME: &str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time";
@@ -101,6 +103,17 @@ impl Section<'_> {
             let priority = PRIORITY - 256 * place.min(65535) as u32;
             let (ip, port) = (address.ip(), address.port());
             line(text, format_args!("a=candidate:{} 1 UDP {priority} {ip} {port} typ host", place + 1))?;
+        }
+        if let Some(address) = self.transport.relayed {
+            let (ip, port) = (address.ip(), address.port());
+            // The base is nobody's business (RFC 8839 section 5.1).
+            let base = if ip.is_ipv4() { "0.0.0.0" } else { "::" };
+            line(
+                text,
+                format_args!(
+                    "a=candidate:relay 1 UDP {RELAY_PRIORITY} {ip} {port} typ relay raddr {base} rport 0"
+                ),
+            )?;
         }
         Ok(())
     }

@@ -40,6 +40,7 @@ fn parameters() -> TransportParameters {
         password: "0123456789abcdefghijkl".into(),
         fingerprint: [0xab; 32],
         candidates: vec![([198, 51, 100, 1], 8586).into(), ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1], 8586).into()],
+        relayed: None,
         max_message: 262_144,
     }
 }

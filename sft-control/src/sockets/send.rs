@@ -44,13 +44,18 @@ impl SendBatch {
         self.queues.iter().map(|queue| queue.bytes.len()).sum()
     }
 
-    /// Sends everything; afterwards the batch is empty.
-    pub fn flush(&mut self, sockets: &MediaSockets) -> SendReport {
+    /// Sends everything; afterwards the batch is empty. What does not leave from one of the sockets goes to
+    /// `elsewhere`, which says whether it takes it.
+    pub fn flush(
+        &mut self,
+        sockets: &MediaSockets,
+        mut elsewhere: impl FnMut(Tuple, &[u8]) -> bool,
+    ) -> SendReport {
         let mut report = SendReport::default();
         for queue in &mut self.queues {
             match sockets.iter().find(|socket| socket.local() == queue.local) {
                 Some(socket) => queue.send(socket, &mut report),
-                None => report.refused += queue.len(),
+                None => queue.hand_over(&mut elsewhere, &mut report),
             }
             queue.clear();
         }
@@ -112,9 +117,18 @@ impl Queue {
         self.bytes.extend_from_slice(datagram);
     }
 
-    /// Datagrams.
-    fn len(&self) -> usize {
-        self.receivers.iter().map(|receiver| receiver.lengths.len()).sum()
+    fn hand_over(&self, to: &mut impl FnMut(Tuple, &[u8]) -> bool, report: &mut SendReport) {
+        for receiver in &self.receivers {
+            let places = receiver.starts.iter().zip(&receiver.lengths);
+            for (start, length) in places {
+                let datagram = self.bytes.get(*start..start + length);
+                let remote = receiver.remote.as_socket();
+                let taken = remote
+                    .zip(datagram)
+                    .is_some_and(|(remote, datagram)| to(Tuple { local: self.local, remote }, datagram));
+                *(if taken { &mut report.sent } else { &mut report.refused }) += 1;
+            }
+        }
     }
 
     fn clear(&mut self) {

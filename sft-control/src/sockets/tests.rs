@@ -37,14 +37,14 @@ fn datagrams_arrive_whole_and_in_order_with_their_address() {
         let datagrams: Vec<Vec<u8>> = (0..3 * BATCH).map(|n| vec![n as u8; n * 7]).collect();
         for round in 0..2 {
             datagrams.iter().for_each(|datagram| batch.push(tuple, datagram));
-            let report = batch.flush(&here);
+            let report = batch.flush(&here, |_, _| false);
             assert_eq!(report, SendReport { sent: datagrams.len(), ..SendReport::default() });
             let received = receive(&there, 0);
             assert!(received.iter().all(|(remote, _)| *remote == tuple.local));
             let received: Vec<_> = received.into_iter().map(|(_, bytes)| bytes).collect();
             assert_eq!(received, datagrams, "round {round}");
         }
-        assert_eq!(batch.flush(&here), SendReport::default());
+        assert_eq!(batch.flush(&here, |_, _| false), SendReport::default());
     }
 }
 
@@ -62,7 +62,10 @@ fn what_goes_together_arrives_one_by_one() {
             batch.push(Tuple { local: local(&here, 0), remote: local(receiver, 0) }, datagram);
         }
     }
-    assert_eq!(batch.flush(&here), SendReport { sent: 2 * datagrams.len(), ..SendReport::default() });
+    assert_eq!(
+        batch.flush(&here, |_, _| false),
+        SendReport { sent: 2 * datagrams.len(), ..SendReport::default() }
+    );
     for receiver in &receivers {
         let received: Vec<_> = receive(receiver, 0).into_iter().map(|(_, bytes)| bytes).collect();
         assert_eq!(received, datagrams);
@@ -93,7 +96,7 @@ fn what_the_kernel_does_not_cut_goes_one_by_one() {
         for n in 0..10 {
             batch.push(tuple, &[n; 100]);
         }
-        assert_eq!(batch.flush(&here), SendReport { sent: 10, ..SendReport::default() });
+        assert_eq!(batch.flush(&here, |_, _| false), SendReport { sent: 10, ..SendReport::default() });
         let received: Vec<_> = receive(&there, 0).into_iter().map(|(_, bytes)| bytes[0]).collect();
         assert_eq!(received, (0..10).collect::<Vec<u8>>());
     }
@@ -108,7 +111,7 @@ fn every_local_address_sends_from_its_own_socket() {
         let tuple = Tuple { local: local(&here, n % 2), remote: local(&there, 0) };
         batch.push(tuple, &[n as u8]);
     }
-    assert_eq!(batch.flush(&here).sent, 6);
+    assert_eq!(batch.flush(&here, |_, _| false).sent, 6);
     let received = receive(&there, 0);
     assert_eq!(received.len(), 6);
     for (remote, bytes) in received {
@@ -157,7 +160,7 @@ fn what_cannot_go_is_counted_and_stops_nothing() {
     batch.push(Tuple { local: own, remote: own }, &[0; 65_508]);
     batch.push(Tuple { local: own, remote: own }, b"fine");
     batch.push(Tuple { local: "192.0.2.1:9".parse().unwrap(), remote: own }, b"no such socket");
-    assert_eq!(batch.flush(&sockets), SendReport { sent: 1, full: 0, refused: 3 });
+    assert_eq!(batch.flush(&sockets, |_, _| false), SendReport { sent: 1, full: 0, refused: 3 });
     assert_eq!(receive(&sockets, 0), [(own, b"fine".to_vec())]);
 }
 
@@ -175,7 +178,7 @@ fn a_longer_datagram_is_cut_and_the_next_is_whole() {
     let mut batch = SendBatch::default();
     batch.push(own, &[1; 5000]);
     batch.push(own, &[2; 10]);
-    batch.flush(&sockets);
+    batch.flush(&sockets, |_, _| false);
     let received: Vec<_> = receive(&sockets, 0).into_iter().map(|(_, bytes)| bytes).collect();
     assert_eq!(received, [vec![1; 2048], vec![2; 10]]);
 }

@@ -14,39 +14,45 @@ use super::MediaAddress;
 /// A type preference between those of a direct and of a relayed path (RFC 8445 section 5.1.2.2).
 const SIGNALLED: u32 = 100;
 
-/// Our sockets.
+/// Our sockets, and a relayed address that stands for one.
 #[derive(Debug)]
-pub(super) struct Addresses(Vec<MediaAddress>);
+pub(super) struct Addresses {
+    media: Vec<MediaAddress>,
+    relayed: Option<SocketAddr>,
+}
 
 impl Addresses {
     /// One address per socket: of a socket that is advertised twice, the first.
-    pub(super) fn new(media: &[MediaAddress]) -> Self {
+    pub(super) fn new(media: &[MediaAddress], relayed: Option<SocketAddr>) -> Self {
         let mut addresses: Vec<MediaAddress> = Vec::new();
-        for address in media {
+        for address in media.iter().copied().chain(relayed.map(MediaAddress::relayed)) {
             if addresses.iter().all(|one| one.local != address.local) {
-                addresses.push(*address);
+                addresses.push(address);
             }
         }
-        Addresses(addresses)
+        Addresses { media: addresses, relayed }
     }
 
     /// What str0m and the client know of one of our sockets.
     pub(super) fn advertised(&self, local: SocketAddr) -> Option<SocketAddr> {
-        self.0.iter().find(|address| address.local == local).map(|address| address.advertised)
+        self.media.iter().find(|address| address.local == local).map(|address| address.advertised)
     }
 
     /// The socket behind an advertised address.
     pub(super) fn own(&self, advertised: SocketAddr) -> Option<SocketAddr> {
-        self.0.iter().find(|address| address.advertised == advertised).map(|address| address.local)
+        self.media.iter().find(|address| address.advertised == advertised).map(|address| address.local)
     }
 
     /// The candidate of one of our sockets.
     pub(super) fn candidate(&self, local: SocketAddr) -> Option<Candidate> {
+        if self.relayed == Some(local) {
+            return Candidate::relayed(local, local, Protocol::Udp).ok();
+        }
         Candidate::host(self.advertised(local)?, Protocol::Udp).ok()
     }
 
     pub(super) fn candidates(&self) -> impl Iterator<Item = Candidate> + '_ {
-        self.0.iter().filter_map(|address| self.candidate(address.local))
+        self.media.iter().filter_map(|address| self.candidate(address.local))
     }
 }
 
@@ -85,7 +91,7 @@ mod tests {
             address("10.0.0.5:1", "192.0.2.2:1"),
             address("[2001:db8::1]:1", "[2001:db8::1]:1"),
         ];
-        let addresses = Addresses::new(&media);
+        let addresses = Addresses::new(&media, None);
         let candidates: Vec<SocketAddr> = addresses.candidates().map(|candidate| candidate.addr()).collect();
         assert_eq!(candidates, [media[0].advertised, media[2].advertised]);
         assert_eq!(addresses.advertised(media[0].local), Some(media[0].advertised));

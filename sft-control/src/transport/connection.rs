@@ -14,7 +14,7 @@ use str0m::{
 };
 
 use super::{
-    Identity, MAX_BACKLOG, MAX_DATAGRAM, MAX_MESSAGE, MediaAddress, SendError, TransportEvent,
+    Identity, MAX_BACKLOG, MAX_DATAGRAM, MAX_MESSAGE, SendError, TransportEvent,
     addresses::{Addresses, remote_candidates, sends_to},
     checks::Checks,
     description,
@@ -80,7 +80,7 @@ impl Connection {
     /// The reason, if the answer's values cannot be used.
     pub(super) fn start(
         identity: &Identity,
-        media: &[MediaAddress],
+        media: Addresses,
         own: &IceCreds,
         answer: &Answer,
         now: Instant,
@@ -90,7 +90,6 @@ impl Connection {
         }
         let (mut rtc, keys) = stack(identity, own, now);
         let remote = IceCreds { ufrag: answer.ufrag.clone(), pass: answer.password.clone() };
-        let media = Addresses::new(media);
         for candidate in media.candidates() {
             rtc.add_local_candidate(candidate);
         }

@@ -3,6 +3,7 @@
 //! What goes wrong inside ends this leg and no other: errors and panics of the WebRTC stack stop here.
 
 use std::{
+    net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     time::{Duration, Instant},
 };
@@ -16,6 +17,7 @@ use str0m::IceCreds;
 
 use super::{
     Identity, MAX_MESSAGE, MediaAddress, TransportEvent,
+    addresses::Addresses,
     connection::{Connection, Problem},
     early::Early,
     stun,
@@ -58,6 +60,7 @@ pub struct Transport {
     leg: LegId,
     identity: Identity,
     media: Vec<MediaAddress>,
+    relayed: Option<SocketAddr>,
     own: IceCreds,
     state: State,
     events: Vec<TransportEvent>,
@@ -66,11 +69,13 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// A transport that waits for its answer, and what its offer says.
+    /// A transport that waits for its answer, and what its offer says. `relayed`: an address on a TURN server,
+    /// for when no other can be reached.
     pub fn new(
         leg: LegId,
         identity: &Identity,
         media: &[MediaAddress],
+        relayed: Option<SocketAddr>,
         now: Instant,
     ) -> (Self, TransportParameters) {
         let mut random = rand::rng();
@@ -84,12 +89,14 @@ impl Transport {
             password: own.pass.clone(),
             fingerprint: identity.fingerprint(),
             candidates: media.iter().map(|address| address.advertised).collect(),
+            relayed,
             max_message: MAX_MESSAGE,
         };
         let transport = Transport {
             leg,
             identity: identity.clone(),
             media: media.to_vec(),
+            relayed,
             own,
             state: State::Offered(Early::default()),
             events: Vec::new(),
@@ -106,7 +113,8 @@ impl Transport {
         }
         // What must not be called again if it panics is not there meanwhile.
         let State::Offered(early) = std::mem::replace(&mut self.state, State::Failed) else { return };
-        let (identity, media, own) = (&self.identity, &self.media, &self.own);
+        let (identity, own) = (&self.identity, &self.own);
+        let media = Addresses::new(&self.media, self.relayed);
         match guard(|| Connection::start(identity, media, own, answer, now)) {
             Ok(connection) => self.state = State::Started(Box::new(connection)),
             Err(problem) => self.fail(problem),

@@ -46,6 +46,13 @@ pub struct MediaAddress {
     pub advertised: SocketAddr,
 }
 
+impl MediaAddress {
+    /// An address on a TURN server. What comes to it is handed to us as if it had come to a socket of ours.
+    const fn relayed(address: SocketAddr) -> Self {
+        MediaAddress { local: address, advertised: address }
+    }
+}
+
 impl std::fmt::Display for MediaAddress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.local == self.advertised {

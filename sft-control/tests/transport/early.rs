@@ -41,7 +41,7 @@ impl Pair {
         let now = Instant::now();
         let local = "192.0.2.1:8586".parse().unwrap();
         let media = [MediaAddress { local, advertised: local }];
-        let (transport, offer) = Transport::new(LegId(1), &Identity::generate().unwrap(), &media, now);
+        let (transport, offer) = Transport::new(LegId(1), &Identity::generate().unwrap(), &media, None, now);
         Pair { transport, offer, tuple: Tuple { local, remote: "198.51.100.7:4000".parse().unwrap() }, now }
     }
 

@@ -300,7 +300,7 @@ fn forward(lane: &mut UserLane, sockets: &MediaSockets) {
                 let place = Tuple { local: socket.local(), remote };
                 assert_eq!(lane.forward(place, packet, monotonic_ns(), &mut outgoing), Verdict::Finished);
             }
-            let report = outgoing.flush(sockets);
+            let report = outgoing.flush(sockets, |_, _| false);
             assert_eq!((report.full, report.refused), (0, 0));
         }
     }

@@ -87,6 +87,18 @@ const SCENARIOS: &[Scenario] = &[
         firewall: Firewall::TurnForClients,
         ..call("browsers_turn_tcp", &["--lane", "kernel", "--video", "--turn", TURN_TCP, "--relayed", "tcp"])
     },
+    Scenario {
+        dataplane: "auto",
+        firewall: Firewall::TurnForServer,
+        server: &["--relay"],
+        ..call("browsers_server_relayed_udp", &["--lane", "user", "--video", "--turn", TURN_UDP])
+    },
+    Scenario {
+        dataplane: "auto",
+        firewall: Firewall::TurnForServer,
+        server: &["--relay"],
+        ..call("browsers_server_relayed_tcp", &["--lane", "user", "--video", "--turn", TURN_TCP])
+    },
     Scenario { dataplane: "userspace", ..call("browsers_userspace", &["--lane", "user", "--video"]) },
     Scenario {
         dataplane: "auto",

@@ -37,7 +37,7 @@ impl Work for User<'_> {
                 for (remote, packet) in received.iter_mut() {
                     lane.forward(Tuple { local: *local, remote }, packet, now, outgoing);
                 }
-                let report = outgoing.flush(sockets);
+                let report = outgoing.flush(sockets, |_, _| false);
                 *refused += report.full + report.refused;
             }
             Ok(copies(&lane.counters()) >= wanted)

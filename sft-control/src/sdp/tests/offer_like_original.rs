@@ -41,6 +41,7 @@ fn ours(simulcast: bool) -> String {
         password: value("a=ice-pwd:").next().unwrap().into(),
         fingerprint: digits.try_into().unwrap(),
         candidates: vec![format!("{}:{}", candidate[4], candidate[5]).parse().unwrap()],
+        relayed: None,
         max_message: 262_144,
     };
     offer(&spec, &transport, 7)

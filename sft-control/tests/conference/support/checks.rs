@@ -145,7 +145,7 @@ impl Checks {
     fn output(&mut self, output: &Output) {
         match output {
             Output::Reply { id, .. } => assert!(self.pending.remove(id), "a second reply"),
-            Output::Open { leg, conference, offer } => {
+            Output::Open { leg, conference, offer, .. } => {
                 let Some(Event::Request(name)) = &self.now else { panic!("a transport without a request") };
                 let ssrcs = offer.audio_slots.iter().chain(&offer.video_slots);
                 assert_distinct(ssrcs.chain([&offer.local_video_ssrc]).copied());

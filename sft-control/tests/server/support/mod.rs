@@ -51,6 +51,7 @@ impl Server {
                 mode: Mode::Userspace,
                 pin_dir: None,
                 keystream: 0,
+                relay: None,
                 core: config,
             };
             let (engine, _) = Engine::start(settings).await.unwrap();

@@ -137,7 +137,7 @@ impl World {
     /// A leg with its offer made.
     pub(crate) fn offer(&mut self, leg: u32) -> LegId {
         let leg = LegId(leg);
-        let (transport, parameters) = Transport::new(leg, &self.identity, &self.media, self.now);
+        let (transport, parameters) = Transport::new(leg, &self.identity, &self.media, None, self.now);
         self.demux.register(leg, &parameters.ufrag);
         let due = self.now + Duration::from_secs(3600);
         self.legs.insert(leg, Leg { transport, parameters, events: Vec::new(), timeouts: 0, due });
