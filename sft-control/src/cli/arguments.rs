@@ -9,7 +9,7 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
 
-use crate::{core::Blacklist, dataplane::lanes::Mode};
+use crate::{core::Blacklist, dataplane::lanes::Mode, http::Origin};
 
 /// Conference server for group calls, with its media path in the Linux kernel.
 #[derive(Debug, Parser)]
@@ -22,7 +22,7 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Run the server
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// What the server does, and since when
     Status(Ask),
     /// Conferences: participants, lane and why, copies
@@ -66,7 +66,7 @@ pub(super) struct Serve {
     /// Memory for key stream that the kernel lane prepares ahead of media; 0: the programs compute it
     #[arg(long, value_name = "MIB", default_value_t = 64)]
     pub(super) keystream_memory: u32,
-    /// URL at which clients reach this server's HTTP listener; without it, http://ADDR
+    /// URL at which clients reach this server's HTTP listener; without it, http://ADDR, or https://ADDR
     #[arg(long, value_name = "URL")]
     pub(super) public_url: Option<String>,
     /// Use the TURN servers that clients name, to be reached by those that nothing else reaches
@@ -79,9 +79,26 @@ pub(super) struct Serve {
     #[arg(long)]
     pub(super) imitate_original: bool,
     #[command(flatten)]
+    pub(super) web: Web,
+    #[command(flatten)]
     pub(super) admission: Admission,
     #[command(flatten)]
     pub(super) limits: Limits,
+}
+
+/// How clients reach the join.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "HTTPS and browsers")]
+pub(super) struct Web {
+    /// Serve the join over HTTPS with this certificate chain, PEM; read again when it changes and at SIGHUP
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(super) tls_cert: Option<PathBuf>,
+    /// Private key of that certificate, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(super) tls_key: Option<PathBuf>,
+    /// Origin whose pages may join, or * for all; repeatable. Without it, no CORS headers are sent
+    #[arg(long, value_name = "ORIGIN")]
+    pub(super) cors_origin: Vec<Origin>,
 }
 
 /// Who may join.

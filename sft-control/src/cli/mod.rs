@@ -7,7 +7,9 @@ mod arguments;
 mod ask;
 mod detach;
 mod maps;
+mod reload;
 mod report;
+mod secret;
 mod serve;
 
 use std::process::ExitCode;

@@ -1,11 +1,11 @@
 //! `sft serve`: sockets, threads and signals around the engine.
 
 use std::{
-    error::Error,
     fs, io,
     net::{IpAddr, SocketAddr},
     os::unix::{fs::PermissionsExt, net::UnixStream},
     path::Path,
+    sync::Arc,
 };
 
 use hyper::{Request, StatusCode, body::Incoming};
@@ -15,17 +15,18 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 use tracing_subscriber::EnvFilter;
-use zeroize::Zeroizing;
 
 use super::{
     CliError,
-    arguments::{Admission, MediaArgument, Serve},
+    arguments::{Admission, MediaArgument, Serve, Web},
     ask,
+    reload::Reload,
+    secret::{SecretFile, SecretFileError},
 };
 use crate::{
     core,
     engine::{self, Engine, Handle},
-    http::{Answer, Join, Listener, error_page, json},
+    http::{Answer, Certificate, CertificateError, Cors, Join, Listener, error_page, json},
     metrics,
     netlink::Interfaces,
     relay::Allowed,
@@ -57,11 +58,17 @@ async fn run(options: &Serve) -> Result<(), CliError> {
     let join = TcpListener::bind(options.http).await.map_err(on(&options.http))?;
     let scrape = TcpListener::bind(options.metrics).await.map_err(on(&options.metrics))?;
     let control = bind_control(&options.control)?;
-    let url = options.public_url.clone().unwrap_or_else(|| format!("http://{}", options.http));
-    let (engine, ended) = Engine::start(settings(options, &url)?).await?;
+    let certificate = certificate(&options.web)?;
+    let scheme = if certificate.is_some() { "https" } else { "http" };
+    let url = options.public_url.clone().unwrap_or_else(|| format!("{scheme}://{}", options.http));
+    let (secret_file, secret) = secret(&options.admission)?.unzip();
+    let reload = Reload::new(certificate.clone(), secret_file)?;
+    let (engine, ended) = Engine::start(settings(options, &url, secret)?).await?;
+    tokio::spawn(reload.run(engine.clone()));
 
-    let requests = Join::new(engine.clone(), &url, options.limits.max_body);
-    let serve_join = Listener::Tcp(join)
+    let cors = Cors::new(options.web.cors_origin.clone());
+    let requests = Join::new(engine.clone(), &url, options.limits.max_body, cors);
+    let serve_join = join_listener(join, certificate)?
         .serve(options.limits.max_connections, move |request| requests.clone().respond(request));
     let scraped = engine.clone();
     let serve_metrics =
@@ -84,7 +91,23 @@ async fn run(options: &Serve) -> Result<(), CliError> {
     Ok(())
 }
 
-fn settings(options: &Serve, url: &str) -> Result<engine::Settings, CliError> {
+fn certificate(options: &Web) -> Result<Option<Arc<Certificate>>, CertificateError> {
+    let files = options.tls_cert.as_deref().zip(options.tls_key.as_deref());
+    files.map(|(chain, key)| Certificate::load(chain, key)).transpose()
+}
+
+fn join_listener(listener: TcpListener, certificate: Option<Arc<Certificate>>) -> Result<Listener, CliError> {
+    Ok(match certificate {
+        Some(certificate) => Listener::Tls(listener, certificate.acceptor()?),
+        None => Listener::Tcp(listener),
+    })
+}
+
+fn secret(options: &Admission) -> Result<Option<(SecretFile, core::Secret)>, SecretFileError> {
+    options.token_secret.as_deref().map(SecretFile::load).transpose()
+}
+
+fn settings(options: &Serve, url: &str, secret: Option<core::Secret>) -> Result<engine::Settings, CliError> {
     let media = if options.media_addr.is_empty() { reachable()? } else { options.media_addr.clone() };
     let port = options.media_port;
     let media = media.iter().map(|address| MediaAddress {
@@ -105,24 +128,18 @@ fn settings(options: &Serve, url: &str) -> Result<engine::Settings, CliError> {
             max_conference_legs: options.limits.max_conference_legs.into(),
             max_messages_per_second: options.limits.max_messages,
             imitate_original: options.imitate_original,
-            admission: admission(&options.admission)?,
+            admission: admission(&options.admission, secret),
         },
     })
 }
 
-fn admission(options: &Admission) -> Result<core::Policy, CliError> {
-    Ok(core::Policy {
-        secret: options.token_secret.as_deref().map(read_secret).transpose()?,
+fn admission(options: &Admission, secret: Option<core::Secret>) -> core::Policy {
+    core::Policy {
+        secret,
         tokenless_joins: options.allow_tokenless_joins,
         max_token_legs: options.max_token_legs,
         blacklist: options.blacklist.clone().unwrap_or_default(),
-    })
-}
-
-fn read_secret(path: &Path) -> Result<core::Secret, CliError> {
-    let failed = |error: &dyn Error| format!("token secret {}: {error}", path.display());
-    let text = Zeroizing::new(fs::read(path).map_err(|error| failed(&error))?);
-    Ok(core::Secret::from_file(&text).map_err(|error| failed(&error))?)
+    }
 }
 
 /// Addresses of this machine that others can reach; loopback if there are none.

@@ -6,8 +6,9 @@
 use super::{
     Core, Now,
     blacklist::Blacklist,
+    conference::{Conference, Member},
     event::Reply,
-    table::{ConferenceId, LegId},
+    table::ConferenceId,
     tokens::{Fault, Right, Secret},
 };
 use crate::{
@@ -107,22 +108,23 @@ impl Refusal {
 struct Join<'a> {
     /// It runs already.
     conference: Option<ConferenceId>,
-    /// The leg that reconnects.
-    known: Option<LegId>,
+    /// The device is in it and reconnects.
+    is_known: bool,
+    message: &'a Message,
     request: &'a ConnectionRequest,
 }
 
 impl Core {
-    /// The reply to somebody who may not join; `None` to everybody else. `known`: the leg that reconnects.
+    /// The reply to somebody who may not join; `None` to everybody else. `is_known`: the device reconnects.
     pub(super) fn deny(
         &mut self,
         now: Now,
         conference: Option<ConferenceId>,
-        known: Option<LegId>,
+        is_known: bool,
         message: &Message,
         request: &ConnectionRequest,
     ) -> Option<Reply> {
-        let join = Join { conference, known, request };
+        let join = Join { conference, is_known, message, request };
         let refusal = self
             .refused_while_draining(join)
             .or_else(|| self.refused_by_version(join))
@@ -163,10 +165,20 @@ impl Core {
             Ok(Right::Join) if join.conference.is_none() => return Some(Refusal::MayNotStart),
             Ok(Right::Join | Right::Start) => {}
         }
-        let members = self.conferences.values().flat_map(|conference| &conference.members);
-        let others = members.filter(|member| Some(member.leg) != join.known);
-        let same = others.filter(|member| member.token.as_ref() == Some(&token.username)).count();
-        (same >= policy.max_token_legs).then_some(Refusal::TokenLimit)
+        (self.others_with(&token.username, join) >= policy.max_token_legs).then_some(Refusal::TokenLimit)
+    }
+
+    /// Legs of other devices that were let in with this token.
+    fn others_with(&self, username: &str, join: Join<'_>) -> usize {
+        let same_device =
+            |member: &Member| (&member.user, &member.client) == (&join.message.user, &join.message.client);
+        let of_conference = |conference: &Conference| {
+            let with_token =
+                conference.members.iter().filter(|member| member.token.as_deref() == Some(username));
+            let is_this = Some(conference.id) == join.conference;
+            with_token.filter(|member| !(is_this && same_device(member))).count()
+        };
+        self.conferences.values().map(of_conference).sum()
     }
 
     /// Whoever is in may reconnect to a full server.
@@ -175,7 +187,7 @@ impl Core {
         if self.next_leg == u32::MAX || self.next_conference == u32::MAX {
             return Some(Refusal::ServerFull);
         }
-        if join.known.is_some() {
+        if join.is_known {
             return None;
         }
         let legs = join.conference.and_then(|id| self.conferences.get(&id)).map(|found| found.members.len());
@@ -190,7 +202,7 @@ impl Core {
     /// Joining a conference that is anchored on another server needs a link to that one; without it the client
     /// would sit in a conference of its own (sft-protocol.md 13.6).
     fn refused_elsewhere(&self, join: Join<'_>) -> Option<Refusal> {
-        let anchor = join.request.anchor.as_ref().filter(|_| join.known.is_none())?;
+        let anchor = join.request.anchor.as_ref().filter(|_| !join.is_known)?;
         let place = Place::of(&anchor.url);
         let is_own = place.is_some() && place == Place::of(&self.config.public_url);
         (!is_own).then_some(Refusal::Elsewhere)

@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use sft_common::drops::DropReason;
 
-use super::table::{ConferenceId, ConferenceTable, Layer, LegId, Speaker, Speakers};
+use super::{
+    table::{ConferenceId, ConferenceTable, Layer, LegId, Speaker, Speakers},
+    tokens::Secret,
+};
 use crate::{
     econn::IceServer,
     sdp::{Answer, OfferSpec},
@@ -81,6 +84,8 @@ pub enum Input {
         receiver: LegId,
         slot: u8,
     },
+    /// Tokens are signed with another secret from now on.
+    TokenSecret(Secret),
     /// SIGTERM: refuse new calls from now on.
     Drain,
     /// The instant that the core named has come.

@@ -55,7 +55,7 @@ impl Core {
             Some(found.members[found.named(&message.user, &message.client)?].leg)
         });
         if let Body::Connect(request) = &message.body {
-            let denial = self.deny(step.now, conference, known, message, request);
+            let denial = self.deny(step.now, conference, known.is_some(), message, request);
             if denial.is_some() {
                 return denial;
             }

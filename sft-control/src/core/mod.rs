@@ -147,6 +147,7 @@ impl Core {
             Input::LayerReading { leg, layer, idle } => self.layer_reading(step, leg, layer, idle),
             Input::SlotReached { receiver, slot, run } => self.slot_reached(step, receiver, slot, run),
             Input::KeyframeWanted { receiver, slot } => self.keyframe_wanted(step, receiver, slot),
+            Input::TokenSecret(secret) => self.config.admission.secret = Some(secret),
             Input::Drain => self.draining = true,
             Input::Timeout => self.timeout(step),
         }

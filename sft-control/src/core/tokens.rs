@@ -3,7 +3,7 @@
 //!
 //! Looks at one token at one instant. What follows from its verdict is `admission`'s.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use aws_lc_rs::hmac;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -15,7 +15,7 @@ const LONGEST_SECRET: usize = 255;
 
 /// What tokens are signed with. Its memory is wiped by the library when it is dropped.
 #[derive(Clone)]
-pub struct Secret(hmac::Key);
+pub struct Secret(Arc<hmac::Key>);
 
 /// A text that holds no secret. Repeats nothing of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,7 +59,7 @@ impl Secret {
         if word.len() > LONGEST_SECRET {
             return Err(SecretError::TooLong);
         }
-        Ok(Secret(hmac::Key::new(hmac::HMAC_SHA512, word)))
+        Ok(Secret(Arc::new(hmac::Key::new(hmac::HMAC_SHA512, word))))
     }
 
     /// In the original's order. `unix`: wall clock, since the epoch.

@@ -8,7 +8,10 @@ use std::sync::{
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::snapshot::Snapshot;
-use crate::core::event::{Reply, RequestId};
+use crate::core::{
+    Secret,
+    event::{Reply, RequestId},
+};
 
 /// Commands that wait for the engine at most; whoever comes later is refused at once.
 const QUEUE: usize = 4096;
@@ -18,6 +21,7 @@ pub(super) enum Command {
     Request { id: RequestId, group: String, body: Vec<u8>, reply: oneshot::Sender<Reply> },
     RequestGone(RequestId),
     Snapshot(oneshot::Sender<Snapshot>),
+    TokenSecret(Secret),
     Drain,
     Stop(oneshot::Sender<()>),
 }
@@ -68,6 +72,14 @@ impl Handle {
         let (answer, receiver) = oneshot::channel();
         self.commands.send(Command::Snapshot(answer)).await.map_err(|_| Unavailable)?;
         receiver.await.map_err(|_| Unavailable)
+    }
+
+    /// Check tokens with this secret from now on.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the engine has ended.
+    pub async fn set_token_secret(&self, secret: Secret) -> Result<(), Unavailable> {
+        self.commands.send(Command::TokenSecret(secret)).await.map_err(|_| Unavailable)
     }
 
     /// Refuse new conferences from now on.

@@ -138,6 +138,7 @@ impl Engine {
                 // Whoever asked may have gone.
                 drop(answer.send(self.snapshot()));
             }
+            Command::TokenSecret(secret) => self.inputs.push_back(Input::TokenSecret(secret)),
             Command::Drain => {
                 self.draining = true;
                 self.inputs.push_back(Input::Drain);

@@ -1,11 +1,12 @@
-//! The requests of the join: `POST /sft/<group>`, `GET /sft/url`, `GET /sft/status`.
+//! The requests of the join: `POST /sft/<group>`, `GET /sft/url`, `GET /sft/status`, and preflights of web
+//! clients.
 
 use std::{sync::Arc, time::Duration};
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{Method, Request, StatusCode, body::Body};
 
-use super::{Answer, error_page, json, text};
+use super::{Answer, Cors, error_page, json, text};
 use crate::{core::event::Reply, engine::Handle};
 
 /// Time for a request's body.
@@ -17,6 +18,7 @@ pub struct Join {
     engine: Handle,
     public_url: Arc<str>,
     body_limit: usize,
+    cors: Arc<Cors>,
 }
 
 /// Where a path leads.
@@ -29,12 +31,27 @@ enum Target<'a> {
 
 impl Join {
     /// `public_url`: what `GET /sft/url` says; `body_limit`: bytes of a request's body.
-    pub fn new(engine: Handle, public_url: &str, body_limit: usize) -> Self {
-        Join { engine, public_url: public_url.into(), body_limit }
+    pub fn new(engine: Handle, public_url: &str, body_limit: usize, cors: Cors) -> Self {
+        Join { engine, public_url: public_url.into(), body_limit, cors: cors.into() }
     }
 
     /// Answers one request.
     pub async fn respond<B>(self, request: Request<B>) -> Answer
+    where
+        B: Body,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let cors = self.cors.clone();
+        let allowed = cors.allowed(request.headers());
+        let mut answer = match cors.preflight(&request) {
+            Some(answer) => answer,
+            None => self.find(request).await,
+        };
+        cors.add(allowed, &mut answer);
+        answer
+    }
+
+    async fn find<B>(self, request: Request<B>) -> Answer
     where
         B: Body,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,

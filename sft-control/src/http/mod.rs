@@ -2,10 +2,14 @@
 //!
 //! Turns requests into values for the engine and its replies into responses; decides nothing about calls.
 
+mod certificate;
+mod cors;
 mod join;
 mod listener;
 mod response;
 
+pub use certificate::{Certificate, CertificateError};
+pub use cors::{Cors, Origin, OriginError};
 pub use join::Join;
 pub use listener::{Answer, Listener};
 pub use response::{error_page, json, open_metrics, text};

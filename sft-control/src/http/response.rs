@@ -16,6 +16,13 @@ fn answer(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Ans
     response
 }
 
+/// No body.
+pub(super) fn empty(status: StatusCode) -> Answer {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = status;
+    response
+}
+
 /// 200 with a JSON document.
 pub fn json(body: String) -> Answer {
     answer(StatusCode::OK, "application/json", body)

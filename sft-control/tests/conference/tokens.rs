@@ -1,9 +1,10 @@
 //! With a secret every join and every reconnection needs a token (sft-protocol.md 3.7).
 use serde_json::json;
+use sft_control::core::{Input, Secret};
 
 use crate::support::{
     GROUP,
-    tokens::{EXPIRED, MAY_JOIN, MAY_START, asking, credential, with_fields, with_token},
+    tokens::{EXPIRED, MAY_JOIN, MAY_START, SECRET, asking, credential, with_fields, with_token},
 };
 
 /// sft-protocol.md, appendix D.
@@ -91,6 +92,17 @@ fn a_reconnection_needs_a_token_and_a_refused_one_harms_nobody() {
     request["update"] = true.into();
     assert_eq!(bench.join_status(GROUP, &request), None, "one that may join is enough");
     assert!(bench.closed(leg));
+}
+
+#[test]
+fn a_new_secret_replaces_the_old_one_and_ends_nobodys_leg() {
+    let mut bench = asking(|_| {});
+    assert_eq!(bench.join_status(GROUP, &with_token("A", MAY_START)), None);
+    bench.input(Input::TokenSecret(Secret::from_file(b"another").unwrap()));
+    assert_eq!(bench.join_status(GROUP, &with_token("B", MAY_START)), Some(2));
+    assert_eq!(bench.view().legs.len(), 1);
+    bench.input(Input::TokenSecret(Secret::from_file(SECRET.as_bytes()).unwrap()));
+    assert_eq!(bench.join_status(GROUP, &with_token("B", MAY_START)), None);
 }
 
 #[test]

@@ -2,6 +2,9 @@
 #![cfg(test)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod certificate;
+mod cors;
 mod datagrams;
+mod https;
 mod join;
 mod support;

@@ -1,6 +1,8 @@
 //! A server inside the test: engine in the userspace lane, and the join's listener, on loopback.
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
+pub(crate) mod tls;
+
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream, UdpSocket},
@@ -11,7 +13,7 @@ use sft_control::{
     core,
     dataplane::lanes::Mode,
     engine::{Engine, Handle, Settings},
-    http::{Join, Listener},
+    http::{Cors, Join, Listener},
     transport::MediaAddress,
 };
 use tokio::{net::TcpListener, runtime::Runtime};
@@ -41,6 +43,15 @@ pub(crate) fn config() -> core::Config {
 
 impl Server {
     pub(crate) fn start(config: core::Config) -> Server {
+        Server::listening(config, Cors::default(), Listener::Tcp)
+    }
+
+    /// With this CORS policy, on a listener made by `wrap`.
+    pub(crate) fn listening(
+        config: core::Config,
+        cors: Cors,
+        wrap: impl FnOnce(TcpListener) -> Listener,
+    ) -> Server {
         let runtime = Runtime::new().unwrap();
         // A port that was free a moment ago.
         let media = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -57,8 +68,8 @@ impl Server {
             let (engine, _) = Engine::start(settings).await.unwrap();
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let http = listener.local_addr().unwrap();
-            let join = Join::new(engine.clone(), "http://127.0.0.1", BODY);
-            let serve = Listener::Tcp(listener).serve(64, move |request| join.clone().respond(request));
+            let join = Join::new(engine.clone(), "http://127.0.0.1", BODY, cors);
+            let serve = wrap(listener).serve(64, move |request| join.clone().respond(request));
             tokio::spawn(serve);
             (engine, http)
         });
