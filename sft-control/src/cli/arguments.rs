@@ -23,6 +23,8 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Run the server
     Serve(Box<Serve>),
+    /// Print a configuration file with every option of `serve`, its meaning and its default
+    Config,
     /// What the server does, and since when
     Status(Ask),
     /// Conferences: participants, lane and why, copies
@@ -37,6 +39,9 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
+    /// File with options, as `sft config` prints it; what the command line says counts more
+    #[arg(long, value_name = "FILE", env = "SFT_CONFIG")]
+    pub(super) config: Option<PathBuf>,
     /// Address of the join's HTTP listener
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8585")]
     pub(super) http: SocketAddr,
@@ -75,6 +80,9 @@ pub(super) struct Serve {
     /// Network in which such a server may be, besides the public ones; repeatable
     #[arg(long, value_name = "CIDR")]
     pub(super) relay_allow: Vec<IpNet>,
+    /// Log warnings and errors only, unless SFT_LOG says otherwise
+    #[arg(long)]
+    pub(super) quiet: bool,
     /// Ask every source for a key frame each second and switch layers at once, as the original does; to compare
     #[arg(long)]
     pub(super) imitate_original: bool,

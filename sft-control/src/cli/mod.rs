@@ -5,14 +5,16 @@
 
 mod arguments;
 mod ask;
+mod config;
 mod detach;
 mod maps;
+mod original;
 mod reload;
 mod report;
 mod secret;
 mod serve;
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 
 use clap::Parser;
 
@@ -23,12 +25,20 @@ type CliError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Runs the command that the process was started with.
 pub fn run() -> ExitCode {
-    let command = Arguments::parse().command;
+    let arguments = match arguments(std::env::args_os().collect()) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            report::complain(&*error);
+            return ExitCode::FAILURE;
+        }
+    };
+    let command = arguments.command;
     if !matches!(command, Command::Serve(_)) {
         end_with_reader();
     }
     let result = match command {
         Command::Serve(options) => serve::serve(&options),
+        Command::Config => config::print(),
         Command::Status(options) => report::status(&options),
         Command::Calls(options) => report::calls(&options),
         Command::Legs(options) => report::legs(&options),
@@ -42,6 +52,20 @@ pub fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What was asked for on the command line and, behind it, in the configuration file. Wrong words end the process
+/// here, with clap's explanation.
+fn arguments(given: Vec<OsString>) -> Result<Arguments, CliError> {
+    let translated = original::translate(given)?;
+    if translated.version {
+        eprintln!("sft {}", env!("CARGO_PKG_VERSION"));
+        std::process::exit(0);
+    }
+    for (flag, why) in &translated.ignored {
+        eprintln!("sft: -{flag} has no effect: {why}");
+    }
+    Ok(Arguments::parse_from(config::merge(translated.arguments)?))
 }
 
 /// A table that is piped into `head` ends quietly when nobody reads on.

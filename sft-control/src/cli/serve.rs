@@ -44,7 +44,8 @@ const OPERATORS: usize = 16;
 
 /// Runs the server until it is told to stop.
 pub(super) fn serve(options: &Serve) -> Result<(), CliError> {
-    let mut filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
+    let usual = if options.quiet { "warn" } else { "info" };
+    let mut filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new(usual));
     for directive in QUIET {
         filter = filter.add_directive(directive.parse()?);
     }
@@ -153,7 +154,7 @@ fn reachable() -> Result<Vec<MediaArgument>, CliError> {
     Ok(found.into_iter().map(|address| MediaArgument { local: address, public: address }).collect())
 }
 
-fn is_reachable(address: IpAddr) -> bool {
+pub(super) fn is_reachable(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => !address.is_loopback() && !address.is_link_local(),
         IpAddr::V6(address) => !address.is_loopback() && !address.is_unicast_link_local(),
