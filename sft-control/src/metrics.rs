@@ -16,7 +16,7 @@ use crate::{
         Handle,
         snapshot::{KeystreamStatus, ServerStatus, Snapshot},
     },
-    http::{Answer, error_page, open_metrics},
+    http::{Answer, error_page, open_metrics, text},
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -51,14 +51,21 @@ struct KeystreamOrigin {
     origin: &'static str,
 }
 
-/// Answers a request to the metrics listener.
+/// Answers a request to the metrics listener: `/metrics`, and for probes `/healthz`, which the engine has to
+/// answer, and `/readyz`, which says whether new conferences are taken.
 pub async fn respond<B>(engine: Handle, request: Request<B>) -> Answer {
-    if request.method() != Method::GET || request.uri().path() != "/metrics" {
+    let path = request.uri().path();
+    if request.method() != Method::GET || !["/metrics", "/healthz", "/readyz"].contains(&path) {
         return error_page(StatusCode::BAD_REQUEST, "Bad request: metrics are at /metrics");
     }
-    match engine.snapshot().await.map(|snapshot| render(&snapshot)) {
-        Ok(Ok(text)) => open_metrics(text),
-        _ => error_page(StatusCode::SERVICE_UNAVAILABLE, "Server stopping"),
+    let Ok(snapshot) = engine.snapshot().await else {
+        return error_page(StatusCode::SERVICE_UNAVAILABLE, "Server stopping");
+    };
+    match (path, render(&snapshot)) {
+        ("/readyz", _) if snapshot.server.draining => error_page(StatusCode::SERVICE_UNAVAILABLE, "Draining"),
+        ("/healthz" | "/readyz", _) => text("ok\n".into()),
+        (_, Ok(text)) => open_metrics(text),
+        (_, Err(_)) => error_page(StatusCode::INTERNAL_SERVER_ERROR, "No metrics"),
     }
 }
 
@@ -71,6 +78,8 @@ pub fn render(snapshot: &Snapshot) -> Result<String, std::fmt::Error> {
     register_original(&mut registry, &snapshot.server);
     register_refusals(&mut registry, &snapshot.server);
     register_lanes(&mut registry, &snapshot.server);
+    let draining = u64::from(snapshot.server.draining);
+    gauge(&mut registry, "draining", "1 while new conferences are refused", draining);
     gauge(&mut registry, "legs", "Legs, connecting ones included", snapshot.legs.len() as u64);
     if let Some(keystream) = &snapshot.server.keystream {
         register_keystream(&mut registry, keystream);

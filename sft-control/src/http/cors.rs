@@ -40,6 +40,7 @@ impl FromStr for Origin {
         if text == "*" {
             return Ok(Origin::Any);
         }
+        // A pattern that matches nothing must not pass for one that matches something.
         let is_origin = |place: &Place| place.path.is_empty() && !place.host.contains('*');
         Place::of(text).filter(is_origin).map(Origin::One).ok_or(OriginError)
     }
