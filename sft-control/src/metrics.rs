@@ -1,4 +1,5 @@
-//! Prometheus metrics: the original's six names (sft-protocol.md 3.9) and our own, from one snapshot.
+//! Prometheus metrics: the original's six names (sft-protocol.md 3.9) and our own, from one snapshot; and the
+//! probes of whoever runs the process.
 //!
 //! Holds no state: every scrape is rendered from what the engine says.
 
@@ -13,7 +14,7 @@ use prometheus_client::{
 
 use crate::{
     engine::{
-        Handle,
+        Handle, Unavailable,
         snapshot::{KeystreamStatus, ServerStatus, Snapshot},
     },
     http::{Answer, error_page, open_metrics, text},
@@ -51,21 +52,32 @@ struct KeystreamOrigin {
     origin: &'static str,
 }
 
-/// Answers a request to the metrics listener: `/metrics`, and for probes `/healthz`, which the engine has to
-/// answer, and `/readyz`, which says whether new conferences are taken.
+/// Answers a request to the metrics listener: a scrape, or a probe.
 pub async fn respond<B>(engine: Handle, request: Request<B>) -> Answer {
-    let path = request.uri().path();
-    if request.method() != Method::GET || !["/metrics", "/healthz", "/readyz"].contains(&path) {
-        return error_page(StatusCode::BAD_REQUEST, "Bad request: metrics are at /metrics");
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return error_page(StatusCode::BAD_REQUEST, "Bad request: only GET");
     }
-    let Ok(snapshot) = engine.snapshot().await else {
-        return error_page(StatusCode::SERVICE_UNAVAILABLE, "Server stopping");
-    };
-    match (path, render(&snapshot)) {
-        ("/readyz", _) if snapshot.server.draining => error_page(StatusCode::SERVICE_UNAVAILABLE, "Draining"),
-        ("/healthz" | "/readyz", _) => text("ok\n".into()),
-        (_, Ok(text)) => open_metrics(text),
-        (_, Err(_)) => error_page(StatusCode::INTERNAL_SERVER_ERROR, "No metrics"),
+    match request.uri().path() {
+        "/metrics" => scrape(engine).await,
+        "/healthz" => probe(engine.is_draining().await.map(|_| true)),
+        "/readyz" => probe(engine.is_draining().await.map(|draining| !draining)),
+        _ => error_page(StatusCode::BAD_REQUEST, "Bad request: metrics are at /metrics"),
+    }
+}
+
+async fn scrape(engine: Handle) -> Answer {
+    match engine.snapshot().await.map(|snapshot| render(&snapshot)) {
+        Ok(Ok(text)) => open_metrics(text),
+        _ => error_page(StatusCode::SERVICE_UNAVAILABLE, "Server stopping"),
+    }
+}
+
+/// An engine that hangs gives no answer, and the probe fails for that.
+fn probe(is_good: Result<bool, Unavailable>) -> Answer {
+    match is_good {
+        Ok(true) => text("ok\n".into()),
+        Ok(false) => error_page(StatusCode::SERVICE_UNAVAILABLE, "Draining"),
+        Err(Unavailable) => error_page(StatusCode::SERVICE_UNAVAILABLE, "Server stopping"),
     }
 }
 

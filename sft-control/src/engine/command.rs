@@ -22,6 +22,7 @@ pub(super) enum Command {
     RequestGone(RequestId),
     Snapshot(oneshot::Sender<Snapshot>),
     TokenSecret(Secret),
+    IsDraining(oneshot::Sender<bool>),
     Drain,
     Stop(oneshot::Sender<()>),
 }
@@ -88,6 +89,16 @@ impl Handle {
     /// [`Unavailable`] if the engine has ended.
     pub async fn drain(&self) -> Result<(), Unavailable> {
         self.commands.send(Command::Drain).await.map_err(|_| Unavailable)
+    }
+
+    /// Whether new conferences are refused. An answer also says that the engine is alive.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the engine has ended.
+    pub async fn is_draining(&self) -> Result<bool, Unavailable> {
+        let (answer, receiver) = oneshot::channel();
+        self.commands.send(Command::IsDraining(answer)).await.map_err(|_| Unavailable)?;
+        receiver.await.map_err(|_| Unavailable)
     }
 
     /// Returns when there is no conference.

@@ -139,6 +139,10 @@ impl Engine {
                 drop(answer.send(self.snapshot()));
             }
             Command::TokenSecret(secret) => self.inputs.push_back(Input::TokenSecret(secret)),
+            Command::IsDraining(answer) => {
+                // Whoever asked may have gone.
+                let _ = answer.send(self.draining);
+            }
             Command::Drain => {
                 self.draining = true;
                 self.inputs.push_back(Input::Drain);

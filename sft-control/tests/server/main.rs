@@ -7,4 +7,5 @@ mod cors;
 mod datagrams;
 mod https;
 mod join;
+mod probes;
 mod support;

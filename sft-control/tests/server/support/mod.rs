@@ -14,6 +14,7 @@ use sft_control::{
     dataplane::lanes::Mode,
     engine::{Engine, Handle, Settings},
     http::{Cors, Join, Listener},
+    metrics,
     transport::MediaAddress,
 };
 use tokio::{net::TcpListener, runtime::Runtime};
@@ -23,6 +24,7 @@ pub(crate) const BODY: usize = 16 * 1024;
 
 pub(crate) struct Server {
     pub(crate) http: SocketAddr,
+    pub(crate) metrics: SocketAddr,
     pub(crate) media: SocketAddr,
     pub(crate) engine: Handle,
     pub(crate) runtime: Runtime,
@@ -55,7 +57,7 @@ impl Server {
         let runtime = Runtime::new().unwrap();
         // A port that was free a moment ago.
         let media = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let (engine, http) = runtime.block_on(async {
+        let (engine, http, metrics) = runtime.block_on(async {
             let settings = Settings {
                 media: vec![MediaAddress { local: media, advertised: media }],
                 interfaces: Vec::new(),
@@ -71,20 +73,25 @@ impl Server {
             let join = Join::new(engine.clone(), "http://127.0.0.1", BODY, cors);
             let serve = wrap(listener).serve(64, move |request| join.clone().respond(request));
             tokio::spawn(serve);
-            (engine, http)
+            let scrape = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let metrics = scrape.local_addr().unwrap();
+            let scraped = engine.clone();
+            let respond = move |request| metrics::respond(scraped.clone(), request);
+            tokio::spawn(Listener::Tcp(scrape).serve(4, respond));
+            (engine, http, metrics)
         });
-        Server { http, media, engine, runtime }
+        Server { http, metrics, media, engine, runtime }
     }
 
     /// Sends bytes and reads until the server closes.
     pub(crate) fn exchange(&self, request: &[u8]) -> String {
-        let mut stream = TcpStream::connect(self.http).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        stream.write_all(request).unwrap();
-        let mut response = Vec::new();
-        // A server that closes in the middle of a request resets the connection.
-        drop(stream.read_to_end(&mut response));
-        String::from_utf8_lossy(&response).into_owned()
+        exchange(self.http, request)
+    }
+
+    /// From the metrics listener.
+    pub(crate) fn get_metrics(&self, path: &str) -> String {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: sft\r\nconnection: close\r\n\r\n");
+        exchange(self.metrics, request.as_bytes())
     }
 
     pub(crate) fn post(&self, path: &str, body: &str) -> String {
@@ -98,6 +105,16 @@ impl Server {
     pub(crate) fn get(&self, path: &str) -> String {
         self.exchange(format!("GET {path} HTTP/1.1\r\nhost: sft\r\nconnection: close\r\n\r\n").as_bytes())
     }
+}
+
+fn exchange(to: SocketAddr, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(to).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.write_all(request).unwrap();
+    let mut response = Vec::new();
+    // A server that closes in the middle of a request resets the connection.
+    drop(stream.read_to_end(&mut response));
+    String::from_utf8_lossy(&response).into_owned()
 }
 
 /// CONFCONN of a client.
