@@ -6,10 +6,10 @@ use std::{
     str::FromStr,
 };
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand};
 use ipnet::IpNet;
 
-use crate::{core::Blacklist, dataplane::lanes::Mode, http::Origin};
+use crate::{core::Blacklist, dataplane::lanes::Mode, http::Origin, url::Place};
 
 /// Conference server for group calls, with its media path in the Linux kernel.
 #[derive(Debug, Parser)]
@@ -72,19 +72,43 @@ pub(super) struct Serve {
     #[arg(long, value_name = "MIB", default_value_t = 64)]
     pub(super) keystream_memory: u32,
     /// URL at which clients reach this server's HTTP listener; without it, http://ADDR, or https://ADDR
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = public_url)]
     pub(super) public_url: Option<String>,
     /// Use the TURN servers that clients name, to be reached by those that nothing else reaches
-    #[arg(long)]
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = false,
+        default_missing_value = "true",
+        action = ArgAction::Set
+    )]
     pub(super) relay: bool,
     /// Network in which such a server may be, besides the public ones; repeatable
     #[arg(long, value_name = "CIDR")]
     pub(super) relay_allow: Vec<IpNet>,
     /// Log warnings and errors only, unless SFT_LOG says otherwise
-    #[arg(long)]
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = false,
+        default_missing_value = "true",
+        action = ArgAction::Set
+    )]
     pub(super) quiet: bool,
     /// Ask every source for a key frame each second and switch layers at once, as the original does; to compare
-    #[arg(long)]
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = false,
+        default_missing_value = "true",
+        action = ArgAction::Set
+    )]
     pub(super) imitate_original: bool,
     #[command(flatten)]
     pub(super) web: Web,
@@ -117,7 +141,15 @@ pub(super) struct Admission {
     #[arg(long, value_name = "FILE")]
     pub(super) token_secret: Option<PathBuf>,
     /// Let clients without a token join conferences that run, as the original does
-    #[arg(long)]
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = false,
+        default_missing_value = "true",
+        action = ArgAction::Set
+    )]
     pub(super) allow_tokenless_joins: bool,
     /// Legs at a time with the same token
     #[arg(long, value_name = "N", default_value_t = 100)]
@@ -207,6 +239,14 @@ impl FromStr for MediaArgument {
     }
 }
 
+/// Clients add a path to it, and conferences are told to be ours by it.
+fn public_url(text: &str) -> Result<String, &'static str> {
+    let is_web =
+        |place: &Place| matches!(place.scheme.as_str(), "http" | "https") && !place.path.contains('?');
+    let is_public = Place::of(text).is_some_and(|place| is_web(&place));
+    is_public.then(|| text.to_owned()).ok_or("an absolute http or https URL is needed")
+}
+
 /// `/run/sft.sock` for root, else a socket of the user's own.
 fn default_control() -> PathBuf {
     // SAFETY: geteuid has no preconditions and cannot fail.
@@ -226,6 +266,18 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory;
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_public_url_is_one_that_clients_can_post_to() {
+        for good in
+            ["https://sft.example.com", "http://192.0.2.1:8585", "https://sft.example.com/sfts/sftd-0/"]
+        {
+            assert_eq!(public_url(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "sft.example.com", "/sfts/sftd-0", "ftp://sft.example.com", "https://a.example/?x"] {
+            assert!(public_url(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

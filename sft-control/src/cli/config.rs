@@ -3,7 +3,7 @@
 //! There is one definition of the options, clap's. What a file says becomes arguments in front of those of the
 //! command line, and the file that `sft config` prints is written from the same definition.
 
-use std::{ffi::OsString, fmt::Write as _, fs, ops::Range, path::Path};
+use std::{any::TypeId, ffi::OsString, fmt::Write as _, fs, ops::Range, path::Path};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, error::ErrorKind, parser::ValueSource};
 use toml::de::{DeTable, DeValue};
@@ -27,8 +27,9 @@ pub(super) enum ConfigError {
 /// Puts what the configuration file says in front of the arguments of `serve`. An option that is on the command
 /// line is left out, so that a list there replaces that of the file.
 pub(super) fn merge(given: Vec<OsString>) -> Result<Vec<OsString>, CliError> {
-    // What clap objects to is said when all is together.
-    let Ok(matches) = Arguments::command().try_get_matches_from(&given) else { return Ok(given) };
+    // What clap objects to is said when all is together: the file may have what the command line lacks.
+    let given_alone = Arguments::command().ignore_errors(true).try_get_matches_from(&given);
+    let Ok(matches) = given_alone else { return Ok(given) };
     let Some(("serve", serve)) = matches.subcommand() else { return Ok(given) };
     let Some(file) = serve.get_one::<std::path::PathBuf>("config") else { return Ok(given) };
     let mut merged: Vec<OsString> = given.iter().take(2).cloned().collect();
@@ -91,27 +92,53 @@ fn arguments(text: &str, is_given: impl Fn(&Arg) -> bool) -> Result<Vec<String>,
 
 /// An option with its values, as the command line has them.
 fn words(option: &Arg, name: &str, value: &DeValue<'_>) -> Result<Vec<String>, String> {
-    let one = |value: &DeValue<'_>| match value {
-        DeValue::String(text) => Ok(format!("--{name}={text}")),
-        DeValue::Integer(number) => Ok(format!("--{name}={number}")),
-        _ => Err(format!("{name} takes {}", expected(option))),
+    let kind = Kind::of(option);
+    let wrong = || format!("{name} takes {}", kind.expected(option));
+    let one = |value: &DeValue<'_>| match (kind, value) {
+        (Kind::Switch, DeValue::Boolean(value)) => Ok(format!("--{name}={value}")),
+        (Kind::Number, DeValue::Integer(value)) => Ok(format!("--{name}={value}")),
+        (Kind::Text, DeValue::String(value)) => Ok(format!("--{name}={value}")),
+        _ => Err(wrong()),
     };
     match (option.get_action(), value) {
-        (ArgAction::SetTrue, DeValue::Boolean(true)) => Ok(vec![format!("--{name}")]),
-        (ArgAction::SetTrue, DeValue::Boolean(false)) => Ok(Vec::new()),
         (ArgAction::Append, DeValue::Array(values)) => {
             values.iter().map(|value| one(value.get_ref())).collect()
         }
-        (ArgAction::Set, value) => one(value).map(|word| vec![word]),
-        _ => Err(format!("{name} takes {}", expected(option))),
+        (ArgAction::Append, _) => Err(wrong()),
+        (_, value) => one(value).map(|word| vec![word]),
     }
 }
 
-fn expected(option: &Arg) -> &'static str {
-    match option.get_action() {
-        ArgAction::SetTrue => "true or false",
-        ArgAction::Append => "a list",
-        _ => "a text or a number",
+/// What an option's value is in TOML.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Switch,
+    Number,
+    Text,
+}
+
+impl Kind {
+    /// By the type that clap makes of it.
+    fn of(option: &Arg) -> Kind {
+        let made = option.get_value_parser().type_id();
+        let numbers = [TypeId::of::<u16>(), TypeId::of::<u32>(), TypeId::of::<u64>(), TypeId::of::<usize>()];
+        if made == TypeId::of::<bool>() {
+            Kind::Switch
+        } else if numbers.iter().any(|number| made == *number) {
+            Kind::Number
+        } else {
+            Kind::Text
+        }
+    }
+
+    fn expected(self, option: &Arg) -> &'static str {
+        match (self, option.get_action()) {
+            (Kind::Text, ArgAction::Append) => "a list of texts: [\"...\"]",
+            (_, ArgAction::Append) => "a list",
+            (Kind::Switch, _) => "true or false",
+            (Kind::Number, _) => "a number",
+            (Kind::Text, _) => "a text: \"...\"",
+        }
     }
 }
 
@@ -167,14 +194,10 @@ fn describe(text: &mut String, option: &Arg) {
 }
 
 fn assignment(option: &Arg, name: &str) -> String {
-    if matches!(option.get_action(), ArgAction::SetTrue) {
-        return format!("{name} = false");
-    }
-    let default = option.get_default_values().first().map(|value| value.to_string_lossy().into_owned());
+    let written = |value: String| if Kind::of(option) == Kind::Text { format!("{value:?}") } else { value };
     let stands_for = option.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
-    match default {
-        Some(number) if number.parse::<u64>().is_ok() => format!("{name} = {number}"),
-        Some(value) => format!("{name} = {value:?}"),
+    match option.get_default_values().first() {
+        Some(value) => format!("{name} = {}", written(value.to_string_lossy().into_owned())),
         None if matches!(option.get_action(), ArgAction::Append) => {
             format!("# {name} = [{:?}]", stands_for.unwrap_or_default())
         }
@@ -183,122 +206,4 @@ fn assignment(option: &Arg, name: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-    use crate::cli::arguments;
-
-    fn file(text: &str) -> Result<Vec<String>, Fault> {
-        super::arguments(text, |_| false)
-    }
-
-    /// As the command line and the file make it.
-    fn served(words: &[String]) -> String {
-        let line = ["sft", "serve"].into_iter().map(str::to_owned).chain(words.iter().cloned());
-        match Arguments::try_parse_from(line).unwrap().command {
-            arguments::Command::Serve(options) => format!("{options:?}"),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn the_printed_file_says_what_holds_without_it() {
-        assert_eq!(served(&file(&sample()).unwrap()), served(&[]));
-    }
-
-    #[test]
-    fn the_printed_file_names_every_option() {
-        let (serve, sample) = (serve(), sample());
-        assert!(options(&serve).count() > 20);
-        for (_, name) in options(&serve) {
-            let named = |line: &str| line.trim_start_matches("# ").starts_with(&format!("{name} = "));
-            assert_eq!(sample.lines().filter(|line| named(line)).count(), 1, "{name}");
-        }
-    }
-
-    /// Whoever takes the mark off a line has a file that is read, with a value in the form of its name.
-    #[test]
-    fn lines_that_are_commented_out_are_in_the_form_that_is_read() {
-        for line in sample().lines() {
-            let Some(line) = line.strip_prefix("# ").filter(|line| line.contains(" = ")) else { continue };
-            assert!(DeTable::parse(line).is_ok(), "{line}");
-        }
-    }
-
-    #[test]
-    fn every_kind_of_value_is_taken() {
-        let text = r#"
-            http = "192.0.2.1:443"
-            media-port = 9000
-            media-addr = ["192.0.2.1", "192.0.2.2=198.51.100.2"]
-            relay = true
-            quiet = false
-            blacklist = "<7.0.0"
-        "#;
-        let line = [
-            "--http=192.0.2.1:443",
-            "--media-port=9000",
-            "--media-addr=192.0.2.1",
-            "--media-addr=192.0.2.2=198.51.100.2",
-            "--relay",
-            "--blacklist=<7.0.0",
-        ];
-        assert_eq!(served(&file(text).unwrap()), served(&line.map(str::to_owned)));
-    }
-
-    #[test]
-    fn what_is_wrong_is_said_with_its_place() {
-        let cases = [
-            ("\nmedia-prot = 1", "there is no option media-prot", 1),
-            ("a = 1\n", "there is no option a", 0),
-            ("config = \"x\"", "there is no option config", 0),
-            ("media-addr = \"192.0.2.1\"", "media-addr takes a list", 13),
-            ("relay = 1", "relay takes true or false", 8),
-            ("http = true", "http takes a text or a number", 7),
-            ("media-port = 70000", "media-port: invalid value '70000'", 13),
-            ("media-port = ", "", 12),
-        ];
-        for (text, expected, start) in cases {
-            let (at, problem) = file(text).unwrap_err();
-            assert!(problem.starts_with(expected), "{text}: {problem}");
-            assert!(at.start >= start, "{text}: {at:?}");
-        }
-    }
-
-    #[test]
-    fn a_pair_of_options_may_stand_in_any_order() {
-        let text = "tls-key = \"key.pem\"\ntls-cert = \"cert.pem\"\n";
-        assert!(served(&file(text).unwrap()).contains("cert.pem"));
-    }
-
-    #[test]
-    fn the_command_line_counts_more() {
-        let file = tempfile("media-addr = [\"192.0.2.1\"]\nmedia-port = 9000\n");
-        let given = ["sft", "serve", "--config", &file.0, "--media-addr", "192.0.2.9"];
-        let merged = merge(given.map(OsString::from).to_vec()).unwrap();
-        let merged: Vec<String> = merged.into_iter().map(|word| word.into_string().unwrap()).collect();
-        assert!(merged.contains(&"--media-port=9000".to_owned()));
-        assert!(!merged.iter().any(|word| word.contains("192.0.2.1")));
-        let wrong = tempfile("\n\nnothing = 1\n");
-        let error = merge(["sft", "serve", "--config", &wrong.0].map(OsString::from).to_vec()).unwrap_err();
-        assert!(error.to_string().ends_with(":3: there is no option nothing"), "{error}");
-        let missing = merge(["sft", "serve", "--config", "/nowhere"].map(OsString::from).to_vec());
-        assert!(missing.unwrap_err().to_string().contains("/nowhere"));
-    }
-
-    struct Temporary(String);
-
-    impl Drop for Temporary {
-        fn drop(&mut self) {
-            let _ = fs::remove_file(&self.0);
-        }
-    }
-
-    fn tempfile(text: &str) -> Temporary {
-        let name = format!("sft-config-{}-{:x}.toml", std::process::id(), rand::random::<u64>());
-        let path = std::env::temp_dir().join(name).display().to_string();
-        fs::write(&path, text).unwrap();
-        Temporary(path)
-    }
-}
+mod tests;

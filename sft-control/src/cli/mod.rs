@@ -25,8 +25,8 @@ type CliError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Runs the command that the process was started with.
 pub fn run() -> ExitCode {
-    let arguments = match arguments(std::env::args_os().collect()) {
-        Ok(arguments) => arguments,
+    let (arguments, ignored) = match arguments(std::env::args_os().collect()) {
+        Ok(found) => found,
         Err(error) => {
             report::complain(&*error);
             return ExitCode::FAILURE;
@@ -37,7 +37,7 @@ pub fn run() -> ExitCode {
         end_with_reader();
     }
     let result = match command {
-        Command::Serve(options) => serve::serve(&options),
+        Command::Serve(options) => serve::serve(&options, ignored.as_deref()),
         Command::Config => config::print(),
         Command::Status(options) => report::status(&options),
         Command::Calls(options) => report::calls(&options),
@@ -54,22 +54,54 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// What was asked for on the command line and, behind it, in the configuration file. Wrong words end the process
-/// here, with clap's explanation.
-fn arguments(given: Vec<OsString>) -> Result<Arguments, CliError> {
+/// What was asked for on the command line and, behind it, in the configuration file; and which of the original's
+/// flags have no effect. Wrong words end the process here, with clap's explanation.
+fn arguments(given: Vec<OsString>) -> Result<(Arguments, Option<String>), CliError> {
     let translated = original::translate(given)?;
     if translated.version {
         eprintln!("sft {}", env!("CARGO_PKG_VERSION"));
         std::process::exit(0);
     }
-    for (flag, why) in &translated.ignored {
-        eprintln!("sft: -{flag} has no effect: {why}");
+    let ignored = translated.ignored();
+    let arguments = Arguments::parse_from(config::merge(translated.arguments)?);
+    match &arguments.command {
+        Command::Serve(options) if translated.asks_for_tokens && options.admission.token_secret.is_none() => {
+            Err("-a needs the secret that tokens are signed with: -s FILE".into())
+        }
+        _ => Ok((arguments, ignored)),
     }
-    Ok(Arguments::parse_from(config::merge(translated.arguments)?))
 }
 
 /// A table that is piped into `head` ends quietly when nobody reads on.
 fn end_with_reader() {
     // SAFETY: no handler of ours is replaced, and no thread has been started.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn secret(line: &str) -> Result<Option<PathBuf>, CliError> {
+        let (arguments, _) = arguments(line.split(' ').map(OsString::from).collect())?;
+        match arguments.command {
+            Command::Serve(options) => Ok(options.admission.token_secret),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn who_asks_for_tokens_says_where_the_secret_is() {
+        for line in ["sftd -a -s one", "sftd -a --token-secret one", "sft serve -aqs one"] {
+            assert_eq!(secret(line).unwrap(), Some("one".into()), "{line}");
+        }
+        for line in ["sftd -s one", "sftd"] {
+            assert_eq!(secret(line).unwrap(), None, "{line}");
+        }
+        for line in ["sftd -a", "sft serve -qa"] {
+            assert!(secret(line).unwrap_err().to_string().contains("-s FILE"), "{line}");
+        }
+    }
 }

@@ -22,9 +22,20 @@ const PLAIN: &str = "aqTv";
 pub(super) struct Translated {
     pub(super) arguments: Vec<OsString>,
     /// Flags without meaning here, and why.
-    pub(super) ignored: Vec<(char, &'static str)>,
+    ignored: Vec<(char, &'static str)>,
+    /// `-a`: no server without a secret, wherever its file is named.
+    pub(super) asks_for_tokens: bool,
     /// Only the version was asked for.
     pub(super) version: bool,
+}
+
+impl Translated {
+    /// Flags without meaning here, and why, for the log.
+    pub(super) fn ignored(&self) -> Option<String> {
+        let flags: Vec<String> =
+            self.ignored.iter().map(|(flag, why)| format!("-{flag}, since {why}")).collect();
+        (!flags.is_empty()).then(|| flags.join("; "))
+    }
 }
 
 /// The original's flags in the order of the command line.
@@ -34,7 +45,7 @@ struct Flags(Vec<(char, String)>);
 /// Translates what follows `serve`. Everything else is left as it is.
 ///
 /// # Errors
-/// A flag without its value, `-a` without a secret, or an address that cannot be told.
+/// A flag that the original does not have, or one without its value, or an address that cannot be told.
 pub(super) fn translate(given: Vec<OsString>) -> Result<Translated, CliError> {
     translate_with(given, addresses_of)
 }
@@ -54,7 +65,12 @@ fn translate_with(
     let (flags, rest) = Flags::take(given)?;
     arguments.extend(flags.options(addresses)?.into_iter().map(OsString::from));
     arguments.extend(rest);
-    Ok(Translated { arguments, ignored: flags.ignored(), version: flags.has('v') })
+    Ok(Translated {
+        arguments,
+        ignored: flags.ignored(),
+        asks_for_tokens: flags.has('a'),
+        version: flags.has('v'),
+    })
 }
 
 impl Flags {
@@ -114,10 +130,8 @@ impl Flags {
         option("metrics", self.listener('M', 'r', METRICS));
         option("public-url", self.value('u').map(str::to_owned));
         option("blacklist", self.value('b').map(str::to_owned));
-        if self.has('a') {
-            let secret = self.value('s').ok_or("-a needs the secret that tokens are signed with: -s FILE")?;
-            option("token-secret", Some(secret.to_owned()));
-        }
+        let secret = self.value('s').filter(|_| self.has('a'));
+        option("token-secret", secret.map(str::to_owned));
         for address in self.media(addresses)? {
             option("media-addr", Some(address));
         }
@@ -132,15 +146,8 @@ impl Flags {
         if given.is_none() && port.is_none() {
             return None;
         }
-        let given = given.unwrap_or(usual.0);
-        let (host, with_it) = match given.parse::<IpAddr>() {
-            Ok(IpAddr::V6(address)) => (format!("[{address}]"), None),
-            Ok(IpAddr::V4(address)) => (address.to_string(), None),
-            Err(_) => match given.rsplit_once(':') {
-                Some((host, port)) => (host.to_owned(), Some(port)),
-                None => (given.to_owned(), None),
-            },
-        };
+        let (host, with_it) = host_and_port(given.unwrap_or(usual.0));
+        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
         Some(format!("{host}:{}", port.or(with_it).unwrap_or(usual.1)))
     }
 
@@ -158,7 +165,7 @@ impl Flags {
         if public.is_empty() {
             return Ok(own.iter().map(ToString::to_string).collect());
         }
-        let listens = self.value('I').and_then(|text| text.split(':').next()?.parse::<IpAddr>().ok());
+        let listens = self.value('I').and_then(|text| host_and_port(text).0.parse().ok());
         public.into_iter().map(|public| behind(public, listens, &own)).collect()
     }
 
@@ -175,6 +182,18 @@ impl Flags {
         let flags = self.0.iter().filter_map(|(flag, _)| Some((*flag, why(flag)?)));
         flags.collect()
     }
+}
+
+/// `192.0.2.1`, `2001:db8::1` or `[2001:db8::1]`, with `:port` behind it or not. The host is without brackets.
+fn host_and_port(text: &str) -> (&str, Option<&str>) {
+    if text.parse::<IpAddr>().is_ok() {
+        return (text, None);
+    }
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (text, None),
+    };
+    (host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host), port)
 }
 
 fn is_flag(letter: char) -> bool {
@@ -208,113 +227,4 @@ fn addresses_of(interfaces: &[&str]) -> Result<Vec<IpAddr>, CliError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-    use crate::cli::arguments::{Arguments, Command, Serve};
-
-    /// On a machine with these addresses.
-    fn translated(line: &str) -> Result<Translated, CliError> {
-        let own = |interfaces: &[&str]| {
-            let all = [("eth0", "10.0.0.5"), ("eth0", "2001:db8::5"), ("eth1", "192.0.2.7")];
-            let named = all.iter().filter(|(name, _)| interfaces.is_empty() || interfaces.contains(name));
-            Ok(named.map(|(_, address)| address.parse().unwrap()).collect())
-        };
-        translate_with(line.split_whitespace().map(OsString::from).collect(), own)
-    }
-
-    fn serve(line: &str) -> Serve {
-        let translated = translated(line).unwrap();
-        match Arguments::try_parse_from(translated.arguments).unwrap().command {
-            Command::Serve(options) => *options,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn the_charts_command_line_starts_this_server() {
-        let options = serve(
-            "/usr/bin/sftd -I 192.0.2.7 -M 192.0.2.7 -A 198.51.100.9 -T -u https://sft.example.com/sfts/sftd-0 \
-             -s /secrets/sftTokenSecret.txt -a",
-        );
-        assert_eq!(options.http, "192.0.2.7:8585".parse().unwrap());
-        assert_eq!(options.metrics, "192.0.2.7:49090".parse().unwrap());
-        let media = options.media_addr[0];
-        assert_eq!(
-            (media.local, media.public),
-            ("192.0.2.7".parse().unwrap(), "198.51.100.9".parse().unwrap())
-        );
-        assert_eq!(options.media_addr.len(), 1);
-        assert_eq!(options.public_url.as_deref(), Some("https://sft.example.com/sfts/sftd-0"));
-        assert_eq!(options.admission.token_secret, Some("/secrets/sftTokenSecret.txt".into()));
-        assert!(options.relay);
-    }
-
-    #[test]
-    fn the_charts_command_line_for_several_domains_does_too() {
-        let line = "sftd -I 192.0.2.7 -M 192.0.2.7 -A 198.51.100.9 -t turn:turn.example.com:3478 \
-                    -s /secrets/zrest_secret.txt -u https://sft.example.com/sfts/sftd-0 -x 1 -c 2 -w 16";
-        let options = serve(line);
-        assert_eq!(options.admission.token_secret, None);
-        let ignored: Vec<char> = translated(line).unwrap().ignored.iter().map(|(flag, _)| *flag).collect();
-        assert_eq!(ignored, ['t', 's', 'x', 'c', 'w']);
-    }
-
-    #[test]
-    fn our_own_options_stay_and_mix_with_them() {
-        let options = serve("sft serve --media-port 9000 -p 8080 -qT --dataplane userspace");
-        assert_eq!((options.media_port, options.http), (9000, "127.0.0.1:8080".parse().unwrap()));
-        assert!(options.quiet && options.relay);
-        let other = translated("sft maps -I 1 -a").unwrap();
-        assert_eq!(other.arguments, ["sft", "maps", "-I", "1", "-a"]);
-    }
-
-    #[test]
-    fn listeners_have_addresses_and_ports_in_every_form() {
-        let cases = [
-            ("-I 192.0.2.7", "192.0.2.7:8585"),
-            ("-I192.0.2.7:80", "192.0.2.7:80"),
-            ("-I 192.0.2.7:80 -p 81", "192.0.2.7:81"),
-            ("-p 81", "127.0.0.1:81"),
-            ("-I ::1", "[::1]:8585"),
-            ("-I [::1]:80", "[::1]:80"),
-        ];
-        for (flags, expected) in cases {
-            assert_eq!(serve(&format!("sft serve {flags}")).http, expected.parse().unwrap(), "{flags}");
-        }
-        assert_eq!(serve("sft serve -M ::1 -r 9").metrics, "[::1]:9".parse().unwrap());
-    }
-
-    #[test]
-    fn media_addresses_follow_interfaces_and_public_addresses() {
-        let media = |flags: &str| -> Vec<(String, String)> {
-            let options = serve(&format!("sft serve {flags}"));
-            options.media_addr.iter().map(|one| (one.local.to_string(), one.public.to_string())).collect()
-        };
-        let pair = |local: &str, public: &str| (local.to_owned(), public.to_owned());
-        assert_eq!(media("-O eth1"), [pair("192.0.2.7", "192.0.2.7")]);
-        assert_eq!(media("-A 203.0.113.1"), [pair("10.0.0.5", "203.0.113.1")]);
-        assert_eq!(media("-A 203.0.113.1 -O eth1"), [pair("192.0.2.7", "203.0.113.1")]);
-        assert_eq!(
-            media("-A 203.0.113.1 -B 2001:db8:1::1"),
-            [pair("10.0.0.5", "203.0.113.1"), pair("2001:db8::5", "2001:db8:1::1")]
-        );
-        assert_eq!(media("-A 10.0.0.5"), [pair("10.0.0.5", "10.0.0.5")]);
-        assert!(media("").is_empty());
-    }
-
-    #[test]
-    fn what_cannot_be_done_is_said() {
-        for (line, expected) in [
-            ("sftd -a", "-a needs the secret"),
-            ("sftd -I", "-I takes a value"),
-            ("sftd -A nowhere", "is no IP address"),
-            ("sftd -qZ", "there is no flag -Z"),
-        ] {
-            let error = translated(line).unwrap_err().to_string();
-            assert!(error.contains(expected), "{line}: {error}");
-        }
-        assert!(translated("sftd -v").unwrap().version);
-    }
-}
+mod tests;

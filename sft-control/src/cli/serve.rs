@@ -42,14 +42,17 @@ const WORKERS: usize = 2;
 /// Connections to the metrics listener and to the control socket at a time.
 const OPERATORS: usize = 16;
 
-/// Runs the server until it is told to stop.
-pub(super) fn serve(options: &Serve) -> Result<(), CliError> {
+/// Runs the server until it is told to stop. `ignored`: which flags have no effect, and why.
+pub(super) fn serve(options: &Serve, ignored: Option<&str>) -> Result<(), CliError> {
     let usual = if options.quiet { "warn" } else { "info" };
     let mut filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new(usual));
     for directive in QUIET {
         filter = filter.add_directive(directive.parse()?);
     }
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    if let Some(ignored) = ignored {
+        tracing::warn!("without effect: {ignored}");
+    }
     let runtime = runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()?;
     runtime.block_on(run(options))
 }
