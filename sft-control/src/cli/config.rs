@@ -178,7 +178,7 @@ fn describe(text: &mut String, option: &Arg) {
     let mut help = option.get_help().map(ToString::to_string).unwrap_or_default();
     let names: Vec<String> =
         option.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
-    if option.get_action().takes_values() && !names.is_empty() {
+    if Kind::of(option) != Kind::Switch && !names.is_empty() {
         let _ = write!(help, ": {}", names.join(", "));
     }
     let mut column = WIDTH;
