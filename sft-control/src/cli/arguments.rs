@@ -1,12 +1,13 @@
 //! Commands and their options.
 
 use std::{
+    ffi::OsString,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
     str::FromStr,
 };
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{Arg, ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use ipnet::IpNet;
 
 use crate::{core::Blacklist, dataplane::lanes::Mode, http::Origin, url::Place};
@@ -75,40 +76,16 @@ pub(super) struct Serve {
     #[arg(long, value_name = "URL", value_parser = public_url)]
     pub(super) public_url: Option<String>,
     /// Use the TURN servers that clients name, to be reached by those that nothing else reaches
-    #[arg(
-        long,
-        value_name = "BOOL",
-        num_args = 0..=1,
-        require_equals = true,
-        default_value_t = false,
-        default_missing_value = "true",
-        action = ArgAction::Set
-    )]
+    #[arg(long)]
     pub(super) relay: bool,
     /// Network in which such a server may be, besides the public ones; repeatable
     #[arg(long, value_name = "CIDR")]
     pub(super) relay_allow: Vec<IpNet>,
     /// Log warnings and errors only, unless SFT_LOG says otherwise
-    #[arg(
-        long,
-        value_name = "BOOL",
-        num_args = 0..=1,
-        require_equals = true,
-        default_value_t = false,
-        default_missing_value = "true",
-        action = ArgAction::Set
-    )]
+    #[arg(long)]
     pub(super) quiet: bool,
     /// Ask every source for a key frame each second and switch layers at once, as the original does; to compare
-    #[arg(
-        long,
-        value_name = "BOOL",
-        num_args = 0..=1,
-        require_equals = true,
-        default_value_t = false,
-        default_missing_value = "true",
-        action = ArgAction::Set
-    )]
+    #[arg(long)]
     pub(super) imitate_original: bool,
     #[command(flatten)]
     pub(super) web: Web,
@@ -141,15 +118,7 @@ pub(super) struct Admission {
     #[arg(long, value_name = "FILE")]
     pub(super) token_secret: Option<PathBuf>,
     /// Let clients without a token join conferences that run, as the original does
-    #[arg(
-        long,
-        value_name = "BOOL",
-        num_args = 0..=1,
-        require_equals = true,
-        default_value_t = false,
-        default_missing_value = "true",
-        action = ArgAction::Set
-    )]
+    #[arg(long)]
     pub(super) allow_tokenless_joins: bool,
     /// Legs at a time with the same token
     #[arg(long, value_name = "N", default_value_t = 100)]
@@ -215,6 +184,35 @@ pub(super) struct Detach {
     pub(super) pin_dir: Option<PathBuf>,
 }
 
+/// The one definition of all commands and options.
+pub(super) fn command() -> clap::Command {
+    Arguments::command().mut_subcommand("serve", |serve| serve.mut_args(with_value))
+}
+
+/// A switch may be said to be on or off: a file states what holds anyway, and the command line turns off what the
+/// file turns on.
+fn with_value(option: Arg) -> Arg {
+    if !matches!(option.get_action(), ArgAction::SetTrue) {
+        return option;
+    }
+    option
+        .action(ArgAction::Set)
+        .value_name("BOOL")
+        .num_args(0..=1)
+        .require_equals(true)
+        .default_value("false")
+        .default_missing_value("true")
+}
+
+/// What was asked for.
+///
+/// # Errors
+/// clap's, which can explain itself and end the process.
+pub(super) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
+    let matches = command().try_get_matches_from(words)?;
+    Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command()))
+}
+
 /// `LOCAL[=PUBLIC]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct MediaArgument {
@@ -264,8 +262,24 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        use clap::CommandFactory;
-        Arguments::command().debug_assert();
+        command().debug_assert();
+    }
+
+    #[test]
+    fn switches_are_off_or_on_as_they_are_said_to_be() {
+        let relay = |words: &[&str]| {
+            let words = ["sft", "serve"].iter().chain(words).map(OsString::from);
+            match parse(words)?.command {
+                Command::Serve(options) => Ok::<_, clap::Error>(options.relay),
+                other => panic!("{other:?}"),
+            }
+        };
+        for (words, expected) in [(&[][..], false), (&["--relay"], true), (&["--relay=false"], false)] {
+            assert_eq!(relay(words).unwrap(), expected, "{words:?}");
+        }
+        for wrong in [&["--relay", "true"][..], &["--relay=yes"], &["--relay", "--relay"]] {
+            assert!(relay(wrong).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

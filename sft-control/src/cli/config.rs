@@ -5,10 +5,10 @@
 
 use std::{any::TypeId, ffi::OsString, fmt::Write as _, fs, ops::Range, path::Path};
 
-use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, error::ErrorKind, parser::ValueSource};
+use clap::{Arg, ArgAction, ArgMatches, Command, error::ErrorKind, parser::ValueSource};
 use toml::de::{DeTable, DeValue};
 
-use super::{CliError, arguments::Arguments};
+use super::{CliError, arguments::command};
 
 /// Options that mean nothing in a file.
 const NOT_IN_FILES: [&str; 3] = ["config", "help", "version"];
@@ -28,7 +28,7 @@ pub(super) enum ConfigError {
 /// line is left out, so that a list there replaces that of the file.
 pub(super) fn merge(given: Vec<OsString>) -> Result<Vec<OsString>, CliError> {
     // What clap objects to is said when all is together: the file may have what the command line lacks.
-    let given_alone = Arguments::command().ignore_errors(true).try_get_matches_from(&given);
+    let given_alone = command().ignore_errors(true).try_get_matches_from(&given);
     let Ok(matches) = given_alone else { return Ok(given) };
     let Some(("serve", serve)) = matches.subcommand() else { return Ok(given) };
     let Some(file) = serve.get_one::<std::path::PathBuf>("config") else { return Ok(given) };
@@ -46,9 +46,9 @@ pub(super) fn print() -> Result<(), CliError> {
 }
 
 fn serve() -> Command {
-    let mut command = Arguments::command();
-    command.build();
-    command.find_subcommand("serve").cloned().unwrap_or_default()
+    let mut whole = command();
+    whole.build();
+    whole.find_subcommand("serve").cloned().unwrap_or_default()
 }
 
 /// What a file can say, in the order of the command's help.
@@ -145,7 +145,7 @@ impl Kind {
 /// Whether clap takes the values. What an option needs beside it may be anywhere.
 fn check(name: &str, words: &[String]) -> Result<(), String> {
     let line = ["sft", "serve"].into_iter().chain(words.iter().map(String::as_str));
-    match Arguments::command().try_get_matches_from(line) {
+    match command().try_get_matches_from(line) {
         Err(error) if error.kind() != ErrorKind::MissingRequiredArgument => {
             let text = error.to_string();
             let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");

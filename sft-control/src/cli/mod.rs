@@ -16,8 +16,6 @@ mod serve;
 
 use std::{ffi::OsString, process::ExitCode};
 
-use clap::Parser;
-
 use arguments::{Arguments, Command};
 
 /// Why a command failed, in words for the operator.
@@ -63,7 +61,8 @@ fn arguments(given: Vec<OsString>) -> Result<(Arguments, Option<String>), CliErr
         std::process::exit(0);
     }
     let ignored = translated.ignored();
-    let arguments = Arguments::parse_from(config::merge(translated.arguments)?);
+    let words = config::merge(translated.arguments)?;
+    let arguments = arguments::parse(words).unwrap_or_else(|error| error.exit());
     match &arguments.command {
         Command::Serve(options) if translated.asks_for_tokens && options.admission.token_secret.is_none() => {
             Err("-a needs the secret that tokens are signed with: -s FILE".into())

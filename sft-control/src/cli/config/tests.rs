@@ -1,7 +1,5 @@
 //! The file that is printed, and files as people write them.
 
-use clap::Parser;
-
 use super::*;
 use crate::cli::arguments;
 
@@ -11,8 +9,8 @@ fn file(text: &str) -> Result<Vec<String>, Fault> {
 
 /// As the command line and the file make it.
 fn served(words: &[String]) -> String {
-    let line = ["sft", "serve"].into_iter().map(str::to_owned).chain(words.iter().cloned());
-    match Arguments::try_parse_from(line).unwrap().command {
+    let line = ["sft", "serve"].into_iter().chain(words.iter().map(String::as_str));
+    match arguments::parse(line.map(OsString::from)).unwrap().command {
         arguments::Command::Serve(options) => format!("{options:?}"),
         other => panic!("{other:?}"),
     }

@@ -1,9 +1,7 @@
 //! Command lines of the original and of its chart.
 
-use clap::Parser;
-
 use super::*;
-use crate::cli::arguments::{Arguments, Command, Serve};
+use crate::cli::arguments::{Command, Serve, parse};
 
 /// On a machine with these addresses.
 fn translated(line: &str) -> Result<Translated, CliError> {
@@ -18,7 +16,7 @@ fn translated(line: &str) -> Result<Translated, CliError> {
 
 fn serve(line: &str) -> Serve {
     let translated = translated(line).unwrap();
-    match Arguments::try_parse_from(translated.arguments).unwrap().command {
+    match parse(translated.arguments).unwrap().command {
         Command::Serve(options) => *options,
         other => panic!("{other:?}"),
     }
