@@ -31,6 +31,24 @@ fn the_printed_file_names_every_option() {
     }
 }
 
+/// docs/operations.md has a row for each, also for what means nothing in a file.
+#[test]
+fn the_documentation_names_every_option() {
+    let page = include_str!("../../../../docs/operations.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `--")?.split(" | ").next());
+    let rows: Vec<String> = rows.map(|cell| format!("`--{cell}")).collect();
+    for name in serve().get_arguments().filter_map(Arg::get_long).filter(|name| !is_claps_own(name)) {
+        let names = |cell: &String| {
+            cell.split('`').any(|words| words.split(' ').next() == Some(&format!("--{name}")))
+        };
+        assert_eq!(rows.iter().filter(|cell| names(cell)).count(), 1, "--{name}");
+    }
+}
+
+fn is_claps_own(name: &str) -> bool {
+    ["help", "version"].contains(&name)
+}
+
 /// Whoever takes the mark off a line has a file that is read, with a value in the form of its name.
 #[test]
 fn lines_that_are_commented_out_are_in_the_form_that_is_read() {
