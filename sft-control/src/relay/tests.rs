@@ -140,13 +140,13 @@ impl World {
             self.now += Duration::from_millis(20);
             self.allocation.poll(self.now);
             for request in self.allocation.take_requests() {
-                self.to_server(address(CLIENT), address(LISTENS), self.transport, &request);
+                self.send_to_server(address(CLIENT), address(LISTENS), self.transport, &request);
             }
             self.serve();
         }
     }
 
-    fn to_server(&mut self, from: SocketAddr, to: SocketAddr, transport: TransportType, data: &[u8]) {
+    fn send_to_server(&mut self, from: SocketAddr, to: SocketAddr, transport: TransportType, data: &[u8]) {
         let at = self.at();
         let reply = self.server.recv(Transmit::new(data, transport, from, to), at);
         if let Some(reply) = reply {
@@ -204,8 +204,8 @@ impl World {
         self.run();
     }
 
-    fn from_peer(&mut self, data: &[u8]) -> Vec<(SocketAddr, Vec<u8>)> {
-        self.to_server(address(PEER), address(RELAYED), TransportType::Udp, data);
+    fn receive_from_peer(&mut self, data: &[u8]) -> Vec<(SocketAddr, Vec<u8>)> {
+        self.send_to_server(address(PEER), address(RELAYED), TransportType::Udp, data);
         self.run();
         self.allocation.take_datagrams()
     }
@@ -219,13 +219,13 @@ fn datagrams_go_both_ways_once_their_peer_has_a_permission() {
         let mut world = World::new(url, "secret");
         world.run();
         assert_eq!(world.allocation.relayed(), Some(address(RELAYED)), "{url}");
-        assert!(world.from_peer(b"nobody let me in").is_empty());
+        assert!(world.receive_from_peer(b"nobody let me in").is_empty());
         world.send(b"lost on the way to a closed door");
         for packet in [b"one", b"two"] {
             world.send(packet);
         }
         assert_eq!(world.relayed, [b"one", b"two"], "{url}");
-        assert_eq!(world.from_peer(b"hello"), [(address(PEER), b"hello".to_vec())], "{url}");
+        assert_eq!(world.receive_from_peer(b"hello"), [(address(PEER), b"hello".to_vec())], "{url}");
     }
 }
 
@@ -238,7 +238,7 @@ fn it_lives_as_long_as_the_leg() {
         world.wait(Duration::from_secs(3600));
         world.send(b"still here");
         assert_eq!(world.relayed.last().unwrap(), b"still here", "{url}");
-        assert_eq!(world.from_peer(b"and I").len(), 1, "{url}");
+        assert_eq!(world.receive_from_peer(b"and I").len(), 1, "{url}");
         assert!(!world.allocation.is_over());
     }
 }
@@ -252,7 +252,7 @@ fn it_is_given_back() {
     world.run();
     world.send(b"too late");
     assert!(world.relayed.is_empty());
-    assert!(world.from_peer(b"too late").is_empty());
+    assert!(world.receive_from_peer(b"too late").is_empty());
 }
 
 #[test]

@@ -146,7 +146,7 @@ fn a_mass_join_costs_a_number_of_lists_that_grows_with_the_members() {
             bench.advance(Duration::from_millis(20));
         }
         assert!(legs.iter().rev().skip(10).all(|leg| bench.was_served(*leg)), "newcomers do not wait");
-        let lists = bench.take().iter().filter(|output| is_list(output)).count();
+        let lists = bench.take().iter().filter(is_list).count();
         assert!(lists <= 250 + MEMBERS / 4, "{lists} lists in a second");
     }
     bench.advance(A_WHILE * 30);

@@ -101,10 +101,10 @@ impl Room {
         let end = self.clock + time;
         while self.clock < end {
             let next = self.clock + Duration::from_millis(20);
-            if next.as_millis() % PACKET.as_millis() == 0 {
+            if next.as_millis().is_multiple_of(PACKET.as_millis()) {
                 (0..self.people.len()).for_each(|number| self.send(number));
             }
-            if next.as_millis() % READING.as_millis() == 0 {
+            if next.as_millis().is_multiple_of(READING.as_millis()) {
                 self.read();
             }
             self.bench.advance(next - self.clock);
