@@ -5,6 +5,7 @@ use crate::support::{
     both::Both,
     kernel::monotonic_ns,
     lane::join,
+    packet::{Header, elements},
     sender::{Extras, Sender},
     tables::{CONFERENCE, VIDEO_SLOTS, audio, keys, receiver, subscription, tuple, video},
 };
@@ -240,6 +241,7 @@ impl Test {
                 DESCRIPTORS.choose(&mut self.random).copied()
             },
             transport_sequence,
+            names_sender: transport_sequence.is_some(),
             padding_only,
         };
         let packet = stream.sender.packet(stream.next, extras, &payload);
@@ -249,7 +251,9 @@ impl Test {
 
     fn send(&mut self, place: usize, packet: &[u8]) {
         let leg = self.streams[place].sender.leg;
-        self.copies += self.both.send(leg, packet).len();
+        let copies = self.both.send(leg, packet);
+        copies.iter().for_each(|(_, copy)| assert_names_no_sender(copy));
+        self.copies += copies.len();
         let sent = &mut self.streams[place].sent;
         sent.push_back(packet.to_vec());
         if sent.len() > 60 {
@@ -342,6 +346,13 @@ fn damage(packet: &mut Vec<u8>, random: &mut StdRng) {
     if demux::classify(packet[0], packet[1]) != Packet::Rtp {
         *packet = whole;
     }
+}
+
+/// Send time, transport-wide sequence number, RID and repaired RID are not for receivers.
+fn assert_names_no_sender(copy: &[u8]) {
+    let extension = Header::read(copy).0.extension.unwrap_or_default().1;
+    let ids: Vec<u8> = elements(&extension).iter().map(|(id, _)| *id).collect();
+    assert!(ids.iter().all(|id| [1, 11].contains(id)), "{ids:?}");
 }
 
 /// Takes subscriptions out of a source's list.

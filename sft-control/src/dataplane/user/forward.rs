@@ -52,7 +52,6 @@ impl UserLane {
         self.counters.rtp_received += 1;
         match self.accept(tuple, packet, now_ns) {
             Ok(accepted) => {
-                accepted.extensions.blank(packet);
                 self.send_copies(&accepted, packet, out);
                 Verdict::Finished
             }
@@ -70,9 +69,9 @@ impl UserLane {
         if self.handed_over.contains(&state.conference) {
             return Err(DropReason::WrongLane.into());
         }
-        let buffer = rtp::header_buffer(packet);
+        let mut buffer = rtp::header_buffer(packet);
         let header = rtp::parse(&buffer, packet.len())?;
-        let extensions = extension::walk(&buffer, &header);
+        let extensions = extension::walk(&mut buffer, &header);
         let Some(&source) = self.source_ids.get(&(leg, header.ssrc)) else {
             return Err(unknown_ssrc(leg, state));
         };
@@ -85,6 +84,9 @@ impl UserLane {
                 known.state.count_auth_failure();
             }
         })?;
+        if let (true, Some(to)) = (extensions.blanked, packet.get_mut(..header.header_len)) {
+            to.copy_from_slice(&buffer[..header.header_len]);
+        }
         state.note_arrival(&extensions, now_ns);
         let control = SourceControl { list: known.list.to_word() };
         let facts = PacketFacts {

@@ -22,6 +22,8 @@ pub(crate) struct Extras {
     /// First byte of the generic frame descriptor.
     pub(crate) descriptor: Option<u8>,
     pub(crate) transport_sequence: Option<u16>,
+    /// `abs-send-time`, 24 bits, and a RID.
+    pub(crate) names_sender: bool,
     pub(crate) padding_only: bool,
 }
 
@@ -48,6 +50,9 @@ impl Sender {
         elements.extend(extras.level.into_iter().flat_map(|level| [0x10, level]));
         let sequence = extras.transport_sequence.map(u16::to_be_bytes);
         elements.extend(sequence.into_iter().flat_map(|[high, low]| [0x31, high, low]));
+        if extras.names_sender {
+            elements.extend([0x22, 1, 2, 3, 0x40, b'h']);
+        }
         elements.extend(extras.descriptor.into_iter().flat_map(|first| [0xb0, first]));
         if !elements.is_empty() {
             header = header.with_extension(ONE_BYTE, &elements);
