@@ -39,11 +39,13 @@ pub enum KeyframeMark {
     NotStart = 2,
 }
 
+/// In the first byte of a descriptor: this packet is the first of its frame.
+const FIRST_OF_FRAME: u8 = 0x80;
+
 impl KeyframeMark {
     /// The mark of a descriptor with this first byte.
     #[inline(always)]
     const fn of_descriptor(first: u8) -> KeyframeMark {
-        const FIRST_OF_FRAME: u8 = 0x80;
         const DEPENDS: u8 = 0x08;
         if first & (FIRST_OF_FRAME | DEPENDS) == FIRST_OF_FRAME {
             KeyframeMark::Start
@@ -61,6 +63,14 @@ impl KeyframeMark {
             _ => KeyframeMark::Unmarked,
         }
     }
+}
+
+/// The number of the frame that a packet begins, in its generic frame descriptor (sft-protocol.md 10.7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FrameId {
+    /// Where its two bytes are, little-endian, from the start of the packet; 0 = the packet begins no frame.
+    pub offset: u8,
+    pub id: u16,
 }
 
 /// A part of the extension that is overwritten with zeros before fan-out. Zeros are padding in both
@@ -82,6 +92,7 @@ pub struct Extensions {
     pub transport_sequence: Option<u16>,
     pub rid: Option<Rid>,
     pub keyframe: KeyframeMark,
+    pub frame: FrameId,
     /// Something has been blanked: the buffer is no longer the packet's header.
     pub blanked: bool,
 }
@@ -209,9 +220,24 @@ impl Extensions {
             }
             id::RID if len == 1 && first == b'l' => self.rid = Some(Rid::Low),
             id::RID if len == 1 && first == b'h' => self.rid = Some(Rid::High),
-            id::FRAME_DESCRIPTOR if len > 0 => self.keyframe = KeyframeMark::of_descriptor(first),
+            id::FRAME_DESCRIPTOR if len > 0 => {
+                self.keyframe = KeyframeMark::of_descriptor(first);
+                self.frame = FrameId::of_descriptor(buffer, element);
+            }
             _ => {}
         }
+    }
+}
+
+impl FrameId {
+    #[inline(always)]
+    fn of_descriptor(buffer: &HeaderBuffer, descriptor: Element) -> FrameId {
+        let Element { data, len, .. } = descriptor;
+        if byte(buffer, data) & FIRST_OF_FRAME == 0 || len < 4 {
+            return FrameId::default();
+        }
+        let id = u16::from_le_bytes([byte(buffer, data + 2), byte(buffer, data + 3)]);
+        FrameId { offset: (data + 2) as u8, id }
     }
 }
 

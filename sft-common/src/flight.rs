@@ -81,14 +81,18 @@ pub struct Flight {
     pub header_len: u16,
     /// RTP payload without tag, padding included.
     pub payload_len: u16,
+    /// Number of the frame that the packet begins, as it came in.
+    pub frame_id: u16,
     /// First byte of the RTP header: version, padding, extension, number of CSRCs.
     pub first: u8,
     /// Second byte of the RTP header: marker, payload type.
     pub second: u8,
     /// CSRCs in the RTP header as it came in.
     pub csrc_count: u8,
+    /// Where the frame's number is in the packet as it came in; 0 = the packet begins no frame.
+    pub frame_id_offset: u8,
     /// Always 0.
-    pub pad: [u8; 5],
+    pub pad: [u8; 2],
 }
 
 /// Value of `FLIGHT`: the packets of one CPU.

@@ -499,7 +499,7 @@ pub struct Config {
 }
 
 /// Number of this map layout, in [`Config::layout`].
-pub const LAYOUT: u32 = 4;
+pub const LAYOUT: u32 = 5;
 
 /// Indices of `COUNTERS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -589,6 +589,6 @@ layout! {
     crate::source::SourceState = 128 + 128 + 8 * 13 + 4 * 4,
     crate::source::SourceStats = 80,
     crate::source::LockedSource = 8 + 376,
-    crate::slot::SlotState = 88,
-    crate::slot::LockedSlot = 8 + 88,
+    crate::slot::SlotState = 96,
+    crate::slot::LockedSlot = 8 + 96,
 }

@@ -45,6 +45,12 @@ pub struct SlotState {
     pub timestamp_offset: u32,
     /// Output timestamp of `out_max`; before the first packet, the one it will get.
     pub timestamp: u32,
+    /// Highest frame id handed out; before the first, 0.
+    pub frame_id: u16,
+    /// Output minus input frame id in this run.
+    pub frame_offset: u16,
+    /// 0 until a frame of this run has begun, then 1.
+    pub framed: u32,
 }
 
 /// A packet that asks for its place in a slot.
@@ -58,6 +64,8 @@ pub struct Incoming {
     pub mark: KeyframeMark,
     /// [`crate::source::Admitted::effective`].
     pub index: u64,
+    /// Of the frame that the packet begins, if the source numbers them.
+    pub frame_id: Option<u16>,
     pub timestamp: u32,
     /// UDP payload of the packet as it came in.
     pub bytes: u32,
@@ -69,6 +77,8 @@ pub struct Outgoing {
     /// Below [`INDEX_END`]; the low 16 bits are the sequence number.
     pub index: u64,
     pub timestamp: u32,
+    /// In place of the incoming one.
+    pub frame_id: Option<u16>,
 }
 
 impl SlotState {
@@ -88,6 +98,9 @@ impl SlotState {
             started: 0,
             timestamp_offset: 0,
             timestamp,
+            frame_id: 0,
+            frame_offset: 0,
+            framed: 0,
         }
     }
 
@@ -134,7 +147,9 @@ impl SlotState {
         self.out_max = index;
         self.timestamp_offset = timestamp.wrapping_sub(packet.timestamp);
         self.timestamp = timestamp;
-        Ok(self.count(packet, Outgoing { index, timestamp }))
+        self.framed = 0;
+        let frame_id = self.number_frame(packet, index, true);
+        Ok(self.count(packet, Outgoing { index, timestamp, frame_id }))
     }
 
     /// Within a run the output keeps the input's distances, so that a loss shows as what it is.
@@ -160,11 +175,36 @@ impl SlotState {
         self.in_base = in_base;
         self.out_base = out_base;
         let timestamp = packet.timestamp.wrapping_add(self.timestamp_offset);
-        if index > self.out_max {
+        let newest = index > self.out_max;
+        if newest {
             self.out_max = index;
             self.timestamp = timestamp;
         }
-        Ok(self.count(packet, Outgoing { index, timestamp }))
+        let frame_id = self.number_frame(packet, index, newest);
+        Ok(self.count(packet, Outgoing { index, timestamp, frame_id }))
+    }
+
+    /// The first frame of a run gets the next number, whatever it was; the others keep their distance, since
+    /// frames name those that they depend on by it. `index` is the packet's place.
+    #[inline(always)]
+    fn number_frame(&mut self, packet: &Incoming, index: u64, newest: bool) -> Option<u16> {
+        let id = packet.frame_id?;
+        let mut out = id.wrapping_add(self.frame_offset);
+        let mut advance = out.wrapping_sub(self.frame_id) as i16;
+        let restarts = newest && advance <= 0 && matches!(packet.mark, KeyframeMark::Start);
+        if self.framed == 0 || restarts {
+            // What was sent before it comes too late: it belongs to frames whose numbers are taken.
+            self.in_base = packet.index;
+            self.out_base = index;
+            advance = 1;
+            out = self.frame_id.wrapping_add(1);
+            self.frame_offset = out.wrapping_sub(id);
+            self.framed = 1;
+        }
+        if advance > 0 {
+            self.frame_id = out;
+        }
+        Some(out)
     }
 
     #[inline(always)]

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use sft_common::{
-    extension::{Extensions, KeyframeMark, MAX_STEPS, Rid, walk},
+    extension::{Extensions, FrameId, KeyframeMark, MAX_STEPS, Rid, walk},
     rtp::{header_buffer, parse},
 };
 
@@ -71,15 +71,22 @@ fn model_of(two_byte: bool, data: &[u8], steps: usize) -> (Vec<Element>, usize) 
 /// What the model's elements mean.
 fn meaning(elements: &[Element]) -> Extensions {
     let mut found = Extensions::default();
-    for (id, value, _) in elements {
+    for (id, value, range) in elements {
         match (id, value.as_slice()) {
             (1, [level]) => found.audio_level = Some(level % 128),
             (3, [high, low]) => found.transport_sequence = Some(*high as u16 * 256 + *low as u16),
             (4, b"l") => found.rid = Some(Rid::Low),
             (4, b"h") => found.rid = Some(Rid::High),
-            (11, [first, ..]) => {
+            (11, [first, rest @ ..]) => {
                 let start = first & 0x80 != 0 && first & 0x08 == 0;
                 found.keyframe = if start { KeyframeMark::Start } else { KeyframeMark::NotStart };
+                found.frame = match rest {
+                    [_, low, high, ..] if first & 0x80 != 0 => {
+                        let offset = 16 + range.end as u8 - value.len() as u8 + 2;
+                        FrameId { offset, id: *high as u16 * 256 + *low as u16 }
+                    }
+                    _ => FrameId::default(),
+                };
             }
             _ => {}
         }
@@ -98,6 +105,7 @@ fn reads_what_browsers_send() {
     assert_eq!(found.transport_sequence, Some(0x1234));
     assert_eq!(found.rid, Some(Rid::High));
     assert_eq!(found.keyframe, KeyframeMark::Start);
+    assert_eq!(found.frame, FrameId { offset: 24, id: 0 });
     assert!(found.blanked);
 }
 
@@ -120,6 +128,17 @@ fn marks_key_frames() {
     assert_eq!(mark(0x00), KeyframeMark::NotStart);
     assert_eq!(mark(0x40), KeyframeMark::NotStart);
     assert_eq!(walked(&packet(0xbede, vec![0x10, 3])).keyframe, KeyframeMark::Unmarked);
+}
+
+#[test]
+fn finds_the_number_of_a_frame() {
+    let frame = |descriptor: &[u8]| walked(&packet(0xbede, descriptor.to_vec())).frame;
+    assert_eq!(frame(&[0xb3, 0x88, 1, 0x34, 0x12]), FrameId { offset: 19, id: 0x1234 });
+    assert_eq!(frame(&[0x10, 3, 0xb7, 0x80, 1, 0xff, 0xff, 5, 6, 7, 8]), FrameId { offset: 21, id: 0xffff });
+    assert_eq!(walked(&packet(0x1000, vec![11, 4, 0x80, 1, 2, 0])).frame, FrameId { offset: 20, id: 2 });
+    for without in [&[0xb3, 0x08, 1, 2, 3][..], &[0xb2, 0x80, 1, 2], &[0xb0, 0x80], &[0xa3, 0x80, 1, 2, 3]] {
+        assert_eq!(frame(without), FrameId::default(), "{without:x?}");
+    }
 }
 
 #[test]

@@ -15,9 +15,14 @@ fn packet(run: u64, index: u64, timestamp: u32) -> Incoming {
         from_keyframe: false,
         mark: KeyframeMark::Unmarked,
         index,
+        frame_id: None,
         timestamp,
         bytes: 100,
     }
+}
+
+fn place(index: u64, timestamp: u32) -> Outgoing {
+    Outgoing { index, timestamp, frame_id: None }
 }
 
 fn indices(slot: &mut SlotState, packets: &[(u64, u64)]) -> Vec<Result<u64, DropReason>> {
@@ -29,8 +34,8 @@ fn the_first_packet_starts_exactly_where_it_was_told() {
     for run in [0, 1, 7 << 32] {
         let mut slot = SlotState::starting(0xabc, 3000, 77);
         let out = slot.commit(&packet(run, 500, 123_456));
-        assert_eq!(out, Ok(Outgoing { index: 3000, timestamp: 77 }));
-        assert_eq!(slot.commit(&packet(run, 501, 123_556)), Ok(Outgoing { index: 3001, timestamp: 177 }));
+        assert_eq!(out, Ok(place(3000, 77)));
+        assert_eq!(slot.commit(&packet(run, 501, 123_556)), Ok(place(3001, 177)));
     }
 }
 
@@ -54,9 +59,9 @@ fn a_switch_continues_behind_everything_handed_out() {
         slot.commit(&packet(1, 101, 5100)).unwrap();
         let other = Incoming { kind, ..packet(2, 7, u32::MAX) };
         // The timestamp steps from that of the highest index, not of the latest packet.
-        assert_eq!(slot.commit(&other), Ok(Outgoing { index: 503, timestamp: 1200 + step }));
+        assert_eq!(slot.commit(&other), Ok(place(503, 1200 + step)));
         let next = Incoming { kind, ..packet(2, 8, 9) };
-        assert_eq!(slot.commit(&next), Ok(Outgoing { index: 504, timestamp: 1200 + step + 10 }));
+        assert_eq!(slot.commit(&next), Ok(place(504, 1200 + step + 10)));
     }
 }
 

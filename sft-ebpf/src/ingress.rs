@@ -144,10 +144,12 @@ unsafe fn describe(scratch: *mut Scratch, route: &Route) -> Flight {
             payload_offset: (*packet).payload_offset as u16,
             header_len: (*parsed).header_len as u16,
             payload_len: (*scratch).work.payload as u16,
+            frame_id: (*parsed).frame.id,
             first,
             second,
             csrc_count: first & 0x0f,
-            pad: [0; 5],
+            frame_id_offset: (*parsed).frame.offset,
+            pad: [0; 2],
         };
         flight.stage(0)
     }

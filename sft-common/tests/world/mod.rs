@@ -28,6 +28,8 @@ pub(crate) struct Sent {
     /// Audio only.
     pub(crate) level: u8,
     pub(crate) mark: KeyframeMark,
+    /// Number of the frame that it begins.
+    pub(crate) frame: Option<u16>,
 }
 
 /// Ticks between two packets: makes the timestamp a function of the index.
@@ -192,6 +194,8 @@ impl World {
                             kind: self.kind as u32,
                             mark: sent.mark as u32,
                             timestamp: sent.timestamp(),
+                            frame_id: sent.frame.unwrap_or(0),
+                            frame_id_offset: if sent.frame.is_some() { 26 } else { 0 },
                             ..Flight::default()
                         };
                         Some(Step::Route(sent, flight, control))

@@ -25,6 +25,8 @@ const DESCRIPTORS: [u8; 3] = [0x80, 0x88, 0x00];
 struct Stream {
     sender: Sender,
     next: u64,
+    /// Number of its last frame.
+    frame: u16,
     silent: bool,
     /// Sent late, or never.
     held: Vec<Vec<u8>>,
@@ -108,7 +110,9 @@ impl Test {
         for sender in senders {
             // Many streams wrap around soon.
             let next = 65_536 - self.random.random_range(1..60);
-            self.streams.push(Stream { sender, next, silent: false, held: vec![], sent: VecDeque::new() });
+            let frame = self.random.random();
+            let (held, sent) = (vec![], VecDeque::new());
+            self.streams.push(Stream { sender, next, frame, silent: false, held, sent });
         }
         self.publish();
     }
@@ -232,14 +236,13 @@ impl Test {
         }
         let loud = if self.streams[place].silent { 127 } else { self.random.random_range(0..60) };
         let transport_sequence = marked.then(|| self.random.random());
+        let frames = if self.chance(95) { self.random.random_range(1..4) } else { self.random.random() };
+        let descriptor = DESCRIPTORS.choose(&mut self.random).copied().filter(|_| marked && !is_audio);
         let stream = &mut self.streams[place];
+        stream.frame = stream.frame.wrapping_add(frames);
         let extras = Extras {
             level: (is_audio && marked).then_some(loud),
-            descriptor: if is_audio || !marked {
-                None
-            } else {
-                DESCRIPTORS.choose(&mut self.random).copied()
-            },
+            descriptor: descriptor.map(|first| (first, stream.frame)),
             transport_sequence,
             names_sender: transport_sequence.is_some(),
             padding_only,

@@ -3,7 +3,7 @@
 use aya_ebpf::{bindings::xdp_md, helpers::generated::bpf_xdp_load_bytes};
 use sft_common::{
     drops::DropReason,
-    extension::{Blank, MAX_STEPS, Walk},
+    extension::{Blank, FrameId, MAX_STEPS, Walk},
     rtp::{self, HEADER_BUFFER},
 };
 
@@ -28,6 +28,7 @@ pub struct Parsed {
     pub padding: u8,
     /// `extension::KeyframeMark` as a number.
     pub mark: u32,
+    pub frame: FrameId,
 }
 
 /// No audio level in the packet.
@@ -91,6 +92,7 @@ unsafe extern "C" fn sft_read_header(scratch: *mut Scratch, udp_payload: u32) ->
             level: found.audio_level.unwrap_or(NO_LEVEL),
             padding: header.padding as u8,
             mark: found.keyframe as u32,
+            frame: found.frame,
         };
     }
     CONTINUE
