@@ -391,8 +391,8 @@ impl Kind {
             Kind::Video => 90,
         }
     }
-    /// Timestamp step between two sources in one slot (sft-protocol.md 10.1).
-    pub const fn switch_step(self) -> u32 {
+    /// Least timestamp step between two sources in one slot, in ticks (sft-protocol.md 10.1).
+    pub const fn least_switch_step(self) -> u32 {
         match self {
             Kind::Audio => 1920,
             Kind::Video => 9000,
@@ -589,6 +589,6 @@ layout! {
     crate::source::SourceState = 128 + 128 + 8 * 13 + 4 * 4,
     crate::source::SourceStats = 80,
     crate::source::LockedSource = 8 + 376,
-    crate::slot::SlotState = 96,
-    crate::slot::LockedSlot = 8 + 96,
+    crate::slot::SlotState = 104,
+    crate::slot::LockedSlot = 8 + 104,
 }

@@ -14,6 +14,9 @@ use crate::{
 /// Furthest that one packet may move the output index ahead. RFC 3711 section 3.3.1 lets a receiver
 /// follow less than 2^15; a quarter of that leaves it room to lose packets besides.
 pub const MAX_ADVANCE: u64 = 8192;
+/// Furthest that a switch may move the timestamp ahead, in ticks: 3 hours of video, 6 of audio. Half the range is
+/// where a receiver takes it for a step back (RFC 3550 appendix A.1 does the same for sequence numbers).
+pub const MAX_TIMESTAMP_STEP: u64 = 1 << 30;
 
 /// State of one slot. Indices are 48-bit packet indices.
 #[repr(C)]
@@ -27,6 +30,8 @@ pub struct SlotState {
     pub out_base: u64,
     /// Highest output index handed out; before the first packet, the one it will get.
     pub out_max: u64,
+    /// When the packet of `out_max` arrived, CLOCK_MONOTONIC in ns.
+    pub arrival: u64,
     /// Copies handed out.
     pub packets: u64,
     /// UDP payload bytes of the packets they were made from.
@@ -67,6 +72,8 @@ pub struct Incoming {
     /// Of the frame that the packet begins, if the source numbers them.
     pub frame_id: Option<u16>,
     pub timestamp: u32,
+    /// Of the packet, the same for all its copies; CLOCK_MONOTONIC in ns.
+    pub arrival: u64,
     /// UDP payload of the packet as it came in.
     pub bytes: u32,
 }
@@ -89,6 +96,7 @@ impl SlotState {
             in_base: 0,
             out_base: 0,
             out_max: index,
+            arrival: 0,
             packets: 0,
             bytes: 0,
             superseded: 0,
@@ -135,7 +143,7 @@ impl SlotState {
         let (index, timestamp) = if self.started == 0 {
             (self.out_max, self.timestamp)
         } else {
-            (self.out_max + 1, self.timestamp.wrapping_add(packet.kind.switch_step()))
+            (self.out_max + 1, self.timestamp.wrapping_add(self.step_to(packet)))
         };
         if index >= INDEX_END {
             return Err(DropReason::IndexExhausted);
@@ -147,9 +155,27 @@ impl SlotState {
         self.out_max = index;
         self.timestamp_offset = timestamp.wrapping_sub(packet.timestamp);
         self.timestamp = timestamp;
+        self.arrival = packet.arrival;
         self.framed = 0;
         let frame_id = self.number_frame(packet, index, true);
         Ok(self.count(packet, Outgoing { index, timestamp, frame_id }))
+    }
+
+    /// How far the timestamp moves at a switch: as the time since the newest copy has, so that receivers find
+    /// the packet neither late nor early. Two sources hardly ever send at the same instant, and one packet
+    /// must not seem to be a part of what the other holds: hence the least step.
+    #[inline(always)]
+    fn step_to(&self, packet: &Incoming) -> u32 {
+        let micros = packet.arrival.saturating_sub(self.arrival) / 1000;
+        let ticks = micros * packet.kind.ticks_per_ms() as u64 / 1000;
+        let least = packet.kind.least_switch_step();
+        if ticks > MAX_TIMESTAMP_STEP {
+            MAX_TIMESTAMP_STEP as u32
+        } else if ticks > least as u64 {
+            ticks as u32
+        } else {
+            least
+        }
     }
 
     /// Within a run the output keeps the input's distances, so that a loss shows as what it is.
@@ -179,6 +205,7 @@ impl SlotState {
         if newest {
             self.out_max = index;
             self.timestamp = timestamp;
+            self.arrival = packet.arrival;
         }
         let frame_id = self.number_frame(packet, index, newest);
         Ok(self.count(packet, Outgoing { index, timestamp, frame_id }))

@@ -20,6 +20,7 @@ fn packet(run: u64, index: u64, frame_id: impl Into<Option<u16>>) -> Incoming {
         index,
         frame_id: frame_id.into(),
         timestamp: 0,
+        arrival: 0,
         bytes: 100,
     }
 }

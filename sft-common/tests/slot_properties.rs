@@ -6,7 +6,12 @@ mod world;
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use sft_common::{drops::DropReason, extension::KeyframeMark, maps::Kind, slot::Outgoing};
+use sft_common::{
+    drops::DropReason,
+    extension::KeyframeMark,
+    maps::Kind,
+    slot::{MAX_TIMESTAMP_STEP, Outgoing},
+};
 use world::{Entry, OUT_START, Outcome, Sent, World};
 
 const SOURCES: usize = 6;
@@ -32,6 +37,8 @@ struct Packet {
 /// Something that happens between two arrivals.
 #[derive(Clone, Debug)]
 enum Event {
+    /// In ms.
+    Pass(u64),
     Turns(Vec<usize>),
     Subscribe(usize, bool),
     EndOldSubscriptions,
@@ -87,9 +94,14 @@ fn stream() -> impl Strategy<Value = Vec<Packet>> {
     )
 }
 
-/// The CPUs get on with their work.
+/// The CPUs get on with their work, or time passes.
 fn turns() -> BoxedStrategy<Event> {
-    prop::collection::vec(0..CPUS, 0..8).prop_map(Event::Turns).boxed()
+    let pass = prop_oneof![5 => 0..40_u64, 1 => 0..2000_u64, 1 => 0..u64::from(u32::MAX)];
+    prop_oneof![
+        3 => prop::collection::vec(0..CPUS, 0..8).prop_map(Event::Turns),
+        1 => pass.prop_map(Event::Pass),
+    ]
+    .boxed()
 }
 
 /// As [`turns`], and the tables change.
@@ -164,6 +176,7 @@ fn run(kind: Kind, plan: &Plan) -> World {
                     world.turn(*cpu);
                 }
             }
+            Some(Event::Pass(time)) => world.pass(time * 1_000_000),
             Some(Event::Subscribe(source, wait)) => world.subscribe(*source, *wait),
             Some(Event::EndOldSubscriptions) => world.end_old_subscriptions(),
             Some(Event::ReplaceSpeaker(slot, next)) => world.replace_speaker(*slot, *next),
@@ -178,6 +191,8 @@ fn run(kind: Kind, plan: &Plan) -> World {
 struct Run {
     /// By output index: the packet and the place it got.
     out: BTreeMap<u64, (Sent, Outgoing)>,
+    /// Arrivals, likewise.
+    arrivals: BTreeMap<u64, u64>,
 }
 
 /// By slot, then by run.
@@ -186,11 +201,12 @@ type Runs = BTreeMap<usize, BTreeMap<u64, Run>>;
 fn runs(journal: &[Entry]) -> Result<Runs, TestCaseError> {
     let mut runs = Runs::new();
     let mut used = BTreeSet::new();
-    for Entry { sent, outcome } in journal {
+    for Entry { sent, arrival, outcome } in journal {
         if let Outcome::Copied(slot, run, Ok(place)) = outcome {
             prop_assert!(used.insert((*slot, place.index)), "index {} of slot {} twice", place.index, slot);
             let run = runs.entry(*slot).or_default().entry(*run).or_default();
             run.out.insert(place.index, (*sent, *place));
+            run.arrivals.insert(place.index, *arrival);
         }
     }
     Ok(runs)
@@ -244,7 +260,7 @@ fn explains(outcome: &Outcome, at: At, steady: bool) -> bool {
 /// leaves one out.
 fn gaps_are_losses(journal: &[Entry], runs: &Runs, steady: bool) -> Result<(), TestCaseError> {
     let mut fates: BTreeMap<(usize, u64), Vec<Outcome>> = BTreeMap::new();
-    for Entry { sent, outcome } in journal {
+    for Entry { sent, outcome, .. } in journal {
         fates.entry((sent.source, sent.index)).or_default().push(*outcome);
     }
     let fate = |source, index| fates.get(&(source, index)).map_or(&[][..], Vec::as_slice);
@@ -301,11 +317,31 @@ fn frames_are_numbered_on(runs: &Runs) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// Between two runs the timestamp moves as the clock, within limits, and never back.
+fn timestamps_follow_the_clock(kind: Kind, runs: &Runs) -> Result<(), TestCaseError> {
+    for runs in runs.values() {
+        let runs: Vec<&Run> = runs.values().collect();
+        for pair in runs.windows(2) {
+            let (Some((_, (_, last))), Some((_, (_, first)))) =
+                (pair[0].out.last_key_value(), pair[1].out.first_key_value())
+            else {
+                continue;
+            };
+            let elapsed = pair[1].arrivals[&first.index].saturating_sub(pair[0].arrivals[&last.index]);
+            let ticks = u128::from(elapsed) * u128::from(kind.ticks_per_ms()) / 1_000_000;
+            let step = ticks.clamp(kind.least_switch_step().into(), MAX_TIMESTAMP_STEP.into());
+            prop_assert_eq!(u128::from(first.timestamp.wrapping_sub(last.timestamp)), step);
+        }
+    }
+    Ok(())
+}
+
 fn check(kind: Kind, plan: &Plan, steady: bool) -> Result<(), TestCaseError> {
     let world = run(kind, plan);
     let runs = runs(&world.journal)?;
     runs_are_adjacent(&runs)?;
     frames_are_numbered_on(&runs)?;
+    timestamps_follow_the_clock(kind, &runs)?;
     gaps_are_losses(&world.journal, &runs, steady)
 }
 

@@ -113,7 +113,7 @@ pub(crate) fn all() -> Vec<Layout> {
         }
         LockedSlot { lock, pad, state }
         SlotState {
-            run, in_base, out_base, out_max, packets, bytes, superseded, awaiting_keyframe, before_base, ssrc,
+            run, in_base, out_base, out_max, arrival, packets, bytes, superseded, awaiting_keyframe, before_base, ssrc,
             started, timestamp_offset, timestamp, frame_id, frame_offset, framed,
         }
         bpf_spin_lock { val }

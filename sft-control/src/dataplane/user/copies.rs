@@ -73,6 +73,7 @@ fn flight(accepted: &Accepted, kind: Kind, csrc: u32, [first, second]: [u8; 2]) 
     let Accepted { header, route, admitted, .. } = accepted;
     Flight {
         effective: admitted.effective,
+        arrival: accepted.arrival,
         list: route.list.to_word(),
         first_receiver: list::first_receiver(header.timestamp, route.list.copies()),
         source_leg: accepted.leg.0,

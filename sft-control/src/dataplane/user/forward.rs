@@ -29,6 +29,8 @@ impl From<DropReason> for End {
 
 /// A genuine packet, decrypted, and who receives it.
 pub(super) struct Accepted {
+    /// CLOCK_MONOTONIC in ns.
+    pub(super) arrival: u64,
     pub(super) leg: LegId,
     pub(super) source: u32,
     pub(super) header: RtpHeader,
@@ -102,7 +104,8 @@ impl UserLane {
         let conference = self.conferences.get(&known.conference).ok_or(DropReason::StaleReference)?;
         let route = decision::route(known.kind, source, &control, &conference.cells)?;
         let udp_payload = packet.len();
-        Ok(Accepted { leg, source, header, extensions, payload_len, udp_payload, admitted, route })
+        let arrival = now_ns;
+        Ok(Accepted { arrival, leg, source, header, extensions, payload_len, udp_payload, admitted, route })
     }
 }
 
