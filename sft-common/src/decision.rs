@@ -74,6 +74,6 @@ pub const fn incoming(entry: &ListEntry, flight: &Flight) -> Incoming {
         frame_id: if flight.frame_id_offset == 0 { None } else { Some(flight.frame_id) },
         timestamp: flight.timestamp,
         arrival: flight.arrival,
-        bytes: flight.udp_payload as u32,
+        bytes: flight.payload_len as u32,
     }
 }

@@ -73,8 +73,6 @@ pub struct Flight {
     pub mark: u32,
     /// RTP timestamp as it came in.
     pub timestamp: u32,
-    /// UDP payload of the packet as it came in, tag included.
-    pub udp_payload: u16,
     /// Where the UDP payload starts in the frame.
     pub payload_offset: u16,
     /// RTP header with CSRCs and extension, as it came in.
@@ -92,7 +90,7 @@ pub struct Flight {
     /// Where the frame's number is in the packet as it came in; 0 = the packet begins no frame.
     pub frame_id_offset: u8,
     /// Always 0.
-    pub pad: [u8; 2],
+    pub pad: [u8; 4],
 }
 
 /// Value of `FLIGHT`: the packets of one CPU.

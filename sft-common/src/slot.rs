@@ -34,7 +34,7 @@ pub struct SlotState {
     pub arrival: u64,
     /// Copies handed out.
     pub packets: u64,
-    /// UDP payload bytes of the packets they were made from.
+    /// RTP payload bytes in them, padding included.
     pub bytes: u64,
     /// Copies dropped: `superseded`.
     pub superseded: u64,
@@ -74,7 +74,7 @@ pub struct Incoming {
     pub timestamp: u32,
     /// Of the packet, the same for all its copies; CLOCK_MONOTONIC in ns.
     pub arrival: u64,
-    /// UDP payload of the packet as it came in.
+    /// RTP payload without tag, padding included.
     pub bytes: u32,
 }
 

@@ -80,7 +80,7 @@ fn a_copy_names_its_run_and_slot() {
         Flight { kind: Kind::Audio as u32, gate_run: 2, run_high: 3, slot_offset: 4, ..Flight::default() };
     assert_eq!((run_of(&entry, &audio), slot_of(&entry, &audio)), (3 << 32 | 2, 44));
 
-    let flight = Flight { effective: 12, timestamp: 13, udp_payload: 14, mark: 1, ..video };
+    let flight = Flight { effective: 12, timestamp: 13, payload_len: 14, mark: 1, ..video };
     let asked = incoming(&entry, &flight);
     assert!(asked.from_keyframe);
     assert_eq!((asked.index, asked.timestamp, asked.bytes), (12, 13, 14));

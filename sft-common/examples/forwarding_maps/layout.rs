@@ -121,7 +121,7 @@ pub(crate) fn all() -> Vec<Layout> {
         Flights { next, pad, flights }
         Flight {
             effective, arrival, list, id, next_copy, end_copy, first_receiver, source_leg, csrc, kind,
-            slot_offset, run_high, gate_run, mark, timestamp, udp_payload, payload_offset, header_len,
+            slot_offset, run_high, gate_run, mark, timestamp, payload_offset, header_len,
             payload_len, frame_id, first, second, csrc_count, frame_id_offset, pad,
         }
         RingControl { ring, position }

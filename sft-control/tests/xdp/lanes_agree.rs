@@ -10,7 +10,10 @@ use crate::support::{
     tables::{CONFERENCE, VIDEO_SLOTS, audio, keys, receiver, subscription, tuple, video},
 };
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
-use sft_common::demux::{self, Packet};
+use sft_common::{
+    demux::{self, Packet},
+    maps::AUDIO_SLOTS,
+};
 use sft_control::{
     core::table::{ConferenceTable, Layer, LegId, Media, Source, Speaker, Subscription},
     dataplane::{SlotReading, SourceReading},
@@ -306,6 +309,13 @@ impl Test {
             slots.sort_unstable();
             slots
         });
+        for leg in self.legs().into_iter().map(LegId) {
+            let slots = self.both.each(|lane| lane.slots_of(leg).iter().map(slot_facts).collect::<Vec<_>>());
+            assert_eq!(slots.len(), AUDIO_SLOTS + VIDEO_SLOTS);
+            assert!(
+                self.both.each(|lane| lane.slot(leg, 6).as_ref().map(slot_facts) == slots.get(6).copied())
+            );
+        }
         self.both.each(|lane| {
             let mut sources: Vec<_> = lane.sources(CONFERENCE).iter().map(source_facts).collect();
             sources.sort_unstable();
@@ -363,8 +373,10 @@ fn retain(source: &mut Source, which: impl Fn(&&Subscription) -> bool) {
     source.subscribers = source.subscribers.iter().filter(which).copied().collect();
 }
 
-fn slot_facts(slot: &SlotReading) -> (LegId, [u64; 5]) {
-    (slot.receiver, [slot.ssrc.into(), slot.run.into(), slot.packets, slot.bytes, slot.dropped])
+fn slot_facts(slot: &SlotReading) -> (LegId, [u64; 7]) {
+    let [ssrc, run, timestamp, offset] =
+        [slot.ssrc, slot.run, slot.timestamp, slot.timestamp_offset].map(u64::from);
+    (slot.receiver, [ssrc, run, slot.packets, slot.bytes, slot.dropped, timestamp, offset])
 }
 
 /// Everything that does not depend on when packets come.

@@ -84,7 +84,6 @@ fn flight(accepted: &Accepted, kind: Kind, csrc: u32, [first, second]: [u8; 2]) 
         gate_run: admitted.gate_run,
         mark: accepted.extensions.keyframe as u32,
         timestamp: header.timestamp,
-        udp_payload: accepted.udp_payload as u16,
         header_len: header.header_len as u16,
         payload_len: accepted.payload_len as u16,
         frame_id: accepted.extensions.frame.id,

@@ -37,7 +37,6 @@ pub(super) struct Accepted {
     pub(super) extensions: Extensions,
     /// RTP payload without tag, in bytes.
     pub(super) payload_len: usize,
-    pub(super) udp_payload: usize,
     pub(super) admitted: Admitted,
     pub(super) route: Route,
 }
@@ -103,9 +102,8 @@ impl UserLane {
         let admitted = known.state.commit(index, &facts, now_ns)?;
         let conference = self.conferences.get(&known.conference).ok_or(DropReason::StaleReference)?;
         let route = decision::route(known.kind, source, &control, &conference.cells)?;
-        let udp_payload = packet.len();
         let arrival = now_ns;
-        Ok(Accepted { arrival, leg, source, header, extensions, payload_len, udp_payload, admitted, route })
+        Ok(Accepted { arrival, leg, source, header, extensions, payload_len, admitted, route })
     }
 }
 
