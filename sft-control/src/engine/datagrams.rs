@@ -124,8 +124,9 @@ impl Engine {
         };
         for packet in packets {
             match packet {
-                rtcp::Incoming::SenderReport { ssrc, ntp, .. } => {
-                    media.rtcp.reporter.note_sender_report(ssrc, ntp, time.instant);
+                rtcp::Incoming::SenderReport { ssrc, ntp, rtp_timestamp, .. } => {
+                    let report = rtcp::Mapping { ntp: rtcp::Ntp(ntp), timestamp: rtp_timestamp };
+                    media.rtcp.reporter.note_sender_report(ssrc, report, time.instant);
                 }
                 rtcp::Incoming::KeyframeRequest { media_ssrc } => {
                     let slots = &peer.offer.video_slots;
