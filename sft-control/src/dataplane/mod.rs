@@ -107,7 +107,7 @@ pub struct SlotReading {
 }
 
 impl SlotReading {
-    fn of(receiver: LegId, state: &sft_common::slot::SlotState) -> SlotReading {
+    pub fn of(receiver: LegId, state: &sft_common::slot::SlotState) -> SlotReading {
         SlotReading {
             receiver,
             ssrc: state.ssrc,

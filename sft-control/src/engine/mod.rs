@@ -11,6 +11,7 @@ mod outputs;
 mod peer;
 mod periodic;
 mod publication;
+mod sender_reports;
 pub mod snapshot;
 mod start;
 mod status;
@@ -76,6 +77,8 @@ pub struct Engine {
     network: Watch,
     unpublished: publication::Waiting,
     schedule: Schedule,
+    wall_clock: clock::WallClock,
+    sender_reports: sender_reports::Turns,
     /// Requests whose reply is still to come.
     waiting: HashMap<RequestId, oneshot::Sender<Reply>>,
     /// Events that the core has not seen yet.

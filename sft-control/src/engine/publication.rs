@@ -92,11 +92,17 @@ impl Engine {
     }
 
     fn note_runs(&mut self, table: &ConferenceTable) {
+        for receiver in &table.receivers {
+            let runs = self.peers.get_mut(&receiver.leg).into_iter().flat_map(|peer| &mut peer.runs);
+            runs.for_each(|slot| slot.streams.clear());
+        }
         let is_video = |source: &&Source| matches!(source.media, Media::Video { .. });
-        for subscription in table.sources.iter().filter(is_video).flat_map(|source| &*source.subscribers) {
-            let peer = self.peers.get_mut(&subscription.receiver);
-            if let Some(slot) = peer.and_then(|peer| peer.runs.get_mut(usize::from(subscription.slot))) {
-                slot.published = slot.published.max(subscription.run);
+        let videos = table.sources.iter().filter(is_video);
+        for (source, shown) in videos.flat_map(|source| source.subscribers.iter().map(move |s| (source, s))) {
+            let peer = self.peers.get_mut(&shown.receiver);
+            if let Some(slot) = peer.and_then(|peer| peer.runs.get_mut(usize::from(shown.slot))) {
+                slot.published = slot.published.max(shown.run);
+                slot.streams.push((shown.run, source.leg, source.ssrc));
             }
         }
     }

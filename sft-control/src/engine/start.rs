@@ -13,7 +13,7 @@ use tokio::{
 
 use super::{
     Engine, Settings,
-    clock::Time,
+    clock::{Time, WallClock},
     command::{self, Handle},
     datagrams::Sockets,
     periodic::Schedule,
@@ -109,6 +109,8 @@ impl Engine {
             network: Watch::open()?,
             unpublished: super::publication::Waiting::default(),
             schedule: Schedule::starting(time.instant),
+            wall_clock: WallClock::starting(time),
+            sender_reports: super::sender_reports::Turns::default(),
             waiting: HashMap::new(),
             inputs: VecDeque::new(),
             outputs: Vec::new(),

@@ -42,7 +42,7 @@ impl Ntp {
             return None;
         }
         let units = self.middle().wrapping_sub(last_report).wrapping_sub(delay) as i32;
-        let micros = u64::try_from(units).ok()? * 1_000_000 >> 16;
+        let micros = (u64::try_from(units).ok()? * 1_000_000) >> 16;
         Some(Duration::from_micros(micros))
     }
 }
@@ -95,7 +95,7 @@ impl Mapping {
     /// The timestamp of another instant.
     pub fn timestamp_at(self, now: Ntp, kind: Kind) -> u32 {
         let ticks_per_second = i128::from(kind.ticks_per_ms()) * 1000;
-        let ticks = i128::from(now.since(self.ntp)) * ticks_per_second >> 32;
+        let ticks = (i128::from(now.since(self.ntp)) * ticks_per_second) >> 32;
         self.timestamp.wrapping_add(ticks as u32)
     }
 }

@@ -26,7 +26,7 @@ fn clock(reports: &[(u64, u64)]) -> SenderClock {
 fn error(clock: &SenderClock, sent: u64) -> i64 {
     let found = clock.ours(THEIRS.after(ms(sent))).expect("there were reports");
     let units = i128::from(found.0.wrapping_sub(OURS.after(ms(sent)).0) as i64);
-    (units * 1_000_000 >> 32) as i64
+    ((units * 1_000_000) >> 32) as i64
 }
 
 #[test]
