@@ -138,7 +138,8 @@
       return library.recvMsg(account, message, message.length, now, now, options.conversation, user, client, type, 0);
     },
     end: () => library.end(account, options.conversation),
-    observe: () => ({
+    observe: async () => ({
+      playout: await playout(),
       state,
       members: members.length,
       decrypted: { ...decryptedFrames },
