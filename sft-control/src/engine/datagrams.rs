@@ -124,6 +124,8 @@ impl Engine {
         };
         for packet in packets {
             match packet {
+                // Whoever has sent nothing does not know its timestamps, either.
+                rtcp::Incoming::SenderReport { packets: 0, .. } => {}
                 rtcp::Incoming::SenderReport { ssrc, ntp, rtp_timestamp, .. } => {
                     let report = rtcp::Mapping { ntp: rtcp::Ntp(ntp), timestamp: rtp_timestamp };
                     media.rtcp.reporter.note_sender_report(ssrc, report, time.instant);
