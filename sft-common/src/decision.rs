@@ -77,7 +77,9 @@ pub const fn incoming(entry: &ListEntry, flight: &Flight) -> Incoming {
         from_keyframe: entry.flags & ENTRY_FROM_KEYFRAME != 0,
         mark: KeyframeMark::from_number(flight.mark),
         index: flight.effective,
+        frame_id: if flight.frame_id_offset == 0 { None } else { Some(flight.frame_id) },
         timestamp: flight.timestamp,
-        bytes: flight.udp_payload as u32,
+        arrival: flight.arrival,
+        bytes: flight.payload_len as u32,
     }
 }

@@ -2,12 +2,13 @@
 
 use crate::rtp::{ExtensionProfile, HEADER_BUFFER, HeaderBuffer, RtpHeader, byte};
 
-/// Elements and padding bytes that a walk looks at; whatever follows is carried along unread.
+/// Elements and padding bytes that a walk looks at; whatever follows goes no further.
 pub const MAX_STEPS: usize = 32;
 
 /// Ids of the extensions, the same on every m-line.
 pub mod id {
     pub const AUDIO_LEVEL: u8 = 1;
+    pub const ABSOLUTE_SEND_TIME: u8 = 2;
     pub const TRANSPORT_SEQUENCE: u8 = 3;
     pub const RID: u8 = 4;
     pub const REPAIRED_RID: u8 = 5;
@@ -38,11 +39,13 @@ pub enum KeyframeMark {
     NotStart = 2,
 }
 
+/// In the first byte of a descriptor: this packet is the first of its frame.
+const FIRST_OF_FRAME: u8 = 0x80;
+
 impl KeyframeMark {
     /// The mark of a descriptor with this first byte.
     #[inline(always)]
     const fn of_descriptor(first: u8) -> KeyframeMark {
-        const FIRST_OF_FRAME: u8 = 0x80;
         const DEPENDS: u8 = 0x08;
         if first & (FIRST_OF_FRAME | DEPENDS) == FIRST_OF_FRAME {
             KeyframeMark::Start
@@ -62,8 +65,16 @@ impl KeyframeMark {
     }
 }
 
-/// An element, its header included, that is overwritten with zeros before fan-out. Zeros are padding
-/// in both forms, so the other elements stay where they are.
+/// The number of the frame that a packet begins, in its generic frame descriptor (sft-protocol.md 10.7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FrameId {
+    /// Where its two bytes are, little-endian, from the start of the packet; 0 = the packet begins no frame.
+    pub offset: u8,
+    pub id: u16,
+}
+
+/// A part of the extension that is overwritten with zeros before fan-out. Zeros are padding in both
+/// forms, so the other elements stay where they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Blank {
     /// From the start of the packet.
@@ -81,20 +92,23 @@ pub struct Extensions {
     pub transport_sequence: Option<u16>,
     pub rid: Option<Rid>,
     pub keyframe: KeyframeMark,
-    /// Of the transport-wide sequence number, the RID and the repaired RID, in this order: they mean
-    /// something between the sender and us only.
-    pub blanks: [Blank; 3],
+    pub frame: FrameId,
+    /// Something has been blanked: the buffer is no longer the packet's header.
+    pub blanked: bool,
 }
 
-/// Reads the extension of a parsed header. A malformed element ends the walk; what was found before
-/// it counts.
+/// Reads the extension of a parsed header, and blanks what means something between the sender and us
+/// only: send time, transport-wide sequence number, RID, repaired RID. A malformed element ends the walk;
+/// what was found before it counts.
 #[inline(always)]
-pub fn walk(buffer: &HeaderBuffer, header: &RtpHeader) -> Extensions {
+pub fn walk(buffer: &mut HeaderBuffer, header: &RtpHeader) -> Extensions {
     let mut walk = Walk::start(header);
     let mut steps = 0;
     while steps < MAX_STEPS && walk.step(buffer) {
+        walk.blank.apply(buffer);
         steps += 1;
     }
+    walk.give_up().apply(buffer);
     walk.found
 }
 
@@ -103,6 +117,8 @@ pub fn walk(buffer: &HeaderBuffer, header: &RtpHeader) -> Extensions {
 #[derive(Clone, Copy, Debug)]
 pub struct Walk {
     pub found: Extensions,
+    /// What the last step wants blanked.
+    pub blank: Blank,
     /// From the start of the packet.
     offset: u32,
     end: u32,
@@ -119,6 +135,7 @@ impl Walk {
         };
         Walk {
             found: Extensions::default(),
+            blank: Blank::default(),
             offset: header.extension_offset as u32,
             end: (header.extension_offset + len) as u32,
             two_byte: matches!(header.profile, ExtensionProfile::TwoByte),
@@ -128,6 +145,7 @@ impl Walk {
     /// Takes one element or byte of padding; `false` if the walk has ended.
     #[inline(always)]
     pub fn step(&mut self, buffer: &HeaderBuffer) -> bool {
+        self.blank = Blank::default();
         let (offset, end) = (self.offset as usize, self.end as usize);
         if offset >= end {
             return false;
@@ -148,10 +166,37 @@ impl Walk {
             self.offset = self.end;
             return false;
         }
-        self.found.take(buffer, element, offset);
+        self.found.take(buffer, element);
         self.offset = (element.data + element.len) as u32;
+        if is_ours_alone(element.id) {
+            self.blank = self.blank_from(offset as u32);
+        }
         true
     }
+
+    /// Ends the walk where it is. What it has not reached is to be blanked, since nobody has looked at it.
+    #[inline(always)]
+    pub fn give_up(&mut self) -> Blank {
+        let start = self.offset;
+        if start >= self.end {
+            return Blank::default();
+        }
+        self.offset = self.end;
+        self.blank_from(start)
+    }
+
+    /// From here to where the walk is now.
+    #[inline(always)]
+    fn blank_from(&mut self, start: u32) -> Blank {
+        self.found.blanked = true;
+        Blank { offset: start as u8, len: (self.offset - start) as u8 }
+    }
+}
+
+/// Whether an element means something between the sender and us only.
+#[inline(always)]
+const fn is_ours_alone(id: u8) -> bool {
+    matches!(id, id::ABSOLUTE_SEND_TIME | id::TRANSPORT_SEQUENCE | id::RID | id::REPAIRED_RID)
 }
 
 #[derive(Clone, Copy)]
@@ -165,7 +210,7 @@ struct Element {
 
 impl Extensions {
     #[inline(always)]
-    fn take(&mut self, buffer: &HeaderBuffer, element: Element, start: usize) {
+    fn take(&mut self, buffer: &HeaderBuffer, element: Element) {
         let Element { id, data, len } = element;
         let first = byte(buffer, data);
         match id {
@@ -175,39 +220,35 @@ impl Extensions {
             }
             id::RID if len == 1 && first == b'l' => self.rid = Some(Rid::Low),
             id::RID if len == 1 && first == b'h' => self.rid = Some(Rid::High),
-            id::FRAME_DESCRIPTOR if len > 0 => self.keyframe = KeyframeMark::of_descriptor(first),
-            _ => {}
-        }
-        let blank = Blank { offset: start as u8, len: (data + len - start) as u8 };
-        match id {
-            id::TRANSPORT_SEQUENCE => self.blanks[0] = blank,
-            id::RID => self.blanks[1] = blank,
-            id::REPAIRED_RID => self.blanks[2] = blank,
-            _ => {}
-        }
-    }
-
-    /// `true` if the byte at this offset belongs to an element that is blanked.
-    #[inline(always)]
-    pub const fn blanks(&self, offset: usize) -> bool {
-        let [a, b, c] = self.blanks;
-        a.covers(offset) || b.covers(offset) || c.covers(offset)
-    }
-
-    /// Overwrites the blanked elements of the packet that was walked.
-    pub fn blank(&self, packet: &mut [u8]) {
-        for (offset, byte) in packet.iter_mut().enumerate().take(HEADER_BUFFER) {
-            if self.blanks(offset) {
-                *byte = 0;
+            id::FRAME_DESCRIPTOR if len > 0 => {
+                self.keyframe = KeyframeMark::of_descriptor(first);
+                self.frame = FrameId::of_descriptor(buffer, element);
             }
+            _ => {}
         }
     }
 }
 
-impl Blank {
-    /// `true` if the byte at this offset is inside.
+impl FrameId {
     #[inline(always)]
-    pub const fn covers(self, offset: usize) -> bool {
-        offset >= self.offset as usize && offset < self.offset as usize + self.len as usize
+    fn of_descriptor(buffer: &HeaderBuffer, descriptor: Element) -> FrameId {
+        let Element { data, len, .. } = descriptor;
+        if byte(buffer, data) & FIRST_OF_FRAME == 0 || len < 4 {
+            return FrameId::default();
+        }
+        let id = u16::from_le_bytes([byte(buffer, data + 2), byte(buffer, data + 3)]);
+        FrameId { offset: (data + 2) as u8, id }
+    }
+}
+
+impl Blank {
+    /// Overwrites the part of the header that this is about.
+    #[inline(always)]
+    pub fn apply(self, buffer: &mut HeaderBuffer) {
+        let mut done = 0;
+        while done < self.len as usize && done < HEADER_BUFFER {
+            buffer[(self.offset as usize + done) & (HEADER_BUFFER - 1)] = 0;
+            done += 1;
+        }
     }
 }

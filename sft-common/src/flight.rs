@@ -73,22 +73,24 @@ pub struct Flight {
     pub mark: u32,
     /// RTP timestamp as it came in.
     pub timestamp: u32,
-    /// UDP payload of the packet as it came in, tag included.
-    pub udp_payload: u16,
     /// Where the UDP payload starts in the frame.
     pub payload_offset: u16,
     /// RTP header with CSRCs and extension, as it came in.
     pub header_len: u16,
     /// RTP payload without tag, padding included.
     pub payload_len: u16,
+    /// Number of the frame that the packet begins, as it came in.
+    pub frame_id: u16,
     /// First byte of the RTP header: version, padding, extension, number of CSRCs.
     pub first: u8,
     /// Second byte of the RTP header: marker, payload type.
     pub second: u8,
     /// CSRCs in the RTP header as it came in.
     pub csrc_count: u8,
+    /// Where the frame's number is in the packet as it came in; 0 = the packet begins no frame.
+    pub frame_id_offset: u8,
     /// Always 0.
-    pub pad: [u8; 5],
+    pub pad: [u8; 4],
 }
 
 /// Value of `FLIGHT`: the packets of one CPU.

@@ -391,8 +391,8 @@ impl Kind {
             Kind::Video => 90,
         }
     }
-    /// Timestamp step between two sources in one slot (sft-protocol.md 10.1).
-    pub const fn switch_step(self) -> u32 {
+    /// Least timestamp step between two sources in one slot, in ticks (sft-protocol.md 10.1).
+    pub const fn least_switch_step(self) -> u32 {
         match self {
             Kind::Audio => 1920,
             Kind::Video => 9000,
@@ -501,7 +501,7 @@ pub struct Config {
 }
 
 /// Number of this map layout, in [`Config::layout`].
-pub const LAYOUT: u32 = 4;
+pub const LAYOUT: u32 = 5;
 
 /// Indices of `COUNTERS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -591,6 +591,6 @@ layout! {
     crate::source::SourceState = 128 + 128 + 8 * 13 + 4 * 4,
     crate::source::SourceStats = 80,
     crate::source::LockedSource = 8 + 376,
-    crate::slot::SlotState = 88,
-    crate::slot::LockedSlot = 8 + 88,
+    crate::slot::SlotState = 104,
+    crate::slot::LockedSlot = 8 + 104,
 }

@@ -4,6 +4,7 @@
 use crate::{
     checksum,
     drops::DropReason,
+    flight::Flight,
     frame::{
         ETHERNET_LEN, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_VLAN, Family, IPV4_LEN, IPV6_LEN,
         PROTOCOL_UDP, TAGGED_LEN, UDP_LEN,
@@ -153,4 +154,12 @@ pub const fn rtp(first: u8, second: u8, outgoing: Outgoing, ssrc: u32, csrc: u32
     let [c0, c1, c2, c3] = csrc.to_be_bytes();
     let first = VERSION_2 | first & PADDING_AND_EXTENSION | ONE_CSRC;
     [first, second, n0, n1, t0, t1, t2, t3, s0, s1, s2, s3, c0, c1, c2, c3]
+}
+
+/// Where a copy has the number of the frame that it begins, from the start of its RTP header, if it has one
+/// ([`Outgoing::frame_id`] belongs there): the extension moves with the number of CSRCs.
+#[inline(always)]
+pub const fn frame_id_offset(flight: &Flight) -> usize {
+    let incoming = FIXED_HEADER + 4 * flight.csrc_count as usize;
+    RTP_LEN + (flight.frame_id_offset as usize).saturating_sub(incoming)
 }

@@ -14,6 +14,9 @@ use crate::{
 /// Furthest that one packet may move the output index ahead. RFC 3711 section 3.3.1 lets a receiver
 /// follow less than 2^15; a quarter of that leaves it room to lose packets besides.
 pub const MAX_ADVANCE: u64 = 8192;
+/// Furthest that a switch may move the timestamp ahead, in ticks: 3 hours of video, 6 of audio. Half the range is
+/// where a receiver takes it for a step back (RFC 3550 appendix A.1 does the same for sequence numbers).
+pub const MAX_TIMESTAMP_STEP: u64 = 1 << 30;
 
 /// State of one slot. Indices are 48-bit packet indices.
 #[repr(C)]
@@ -27,9 +30,11 @@ pub struct SlotState {
     pub out_base: u64,
     /// Highest output index handed out; before the first packet, the one it will get.
     pub out_max: u64,
+    /// When the packet of `out_max` arrived, CLOCK_MONOTONIC in ns.
+    pub arrival: u64,
     /// Copies handed out.
     pub packets: u64,
-    /// UDP payload bytes of the packets they were made from.
+    /// RTP payload bytes in them, padding included.
     pub bytes: u64,
     /// Copies dropped: `superseded`.
     pub superseded: u64,
@@ -45,6 +50,12 @@ pub struct SlotState {
     pub timestamp_offset: u32,
     /// Output timestamp of `out_max`; before the first packet, the one it will get.
     pub timestamp: u32,
+    /// Highest frame id handed out; before the first, 0.
+    pub frame_id: u16,
+    /// Output minus input frame id in this run.
+    pub frame_offset: u16,
+    /// 0 until a frame of this run has begun, then 1.
+    pub framed: u32,
 }
 
 /// A packet that asks for its place in a slot.
@@ -58,8 +69,12 @@ pub struct Incoming {
     pub mark: KeyframeMark,
     /// [`crate::source::Admitted::effective`].
     pub index: u64,
+    /// Of the frame that the packet begins, if the source numbers them.
+    pub frame_id: Option<u16>,
     pub timestamp: u32,
-    /// UDP payload of the packet as it came in.
+    /// Of the packet, the same for all its copies; CLOCK_MONOTONIC in ns.
+    pub arrival: u64,
+    /// RTP payload without tag, padding included.
     pub bytes: u32,
 }
 
@@ -69,6 +84,8 @@ pub struct Outgoing {
     /// Below [`INDEX_END`]; the low 16 bits are the sequence number.
     pub index: u64,
     pub timestamp: u32,
+    /// In place of the incoming one.
+    pub frame_id: Option<u16>,
 }
 
 impl SlotState {
@@ -79,6 +96,7 @@ impl SlotState {
             in_base: 0,
             out_base: 0,
             out_max: index,
+            arrival: 0,
             packets: 0,
             bytes: 0,
             superseded: 0,
@@ -88,6 +106,9 @@ impl SlotState {
             started: 0,
             timestamp_offset: 0,
             timestamp,
+            frame_id: 0,
+            frame_offset: 0,
+            framed: 0,
         }
     }
 
@@ -122,7 +143,7 @@ impl SlotState {
         let (index, timestamp) = if self.started == 0 {
             (self.out_max, self.timestamp)
         } else {
-            (self.out_max + 1, self.timestamp.wrapping_add(packet.kind.switch_step()))
+            (self.out_max + 1, self.timestamp.wrapping_add(self.step_to(packet)))
         };
         if index >= INDEX_END {
             return Err(DropReason::IndexExhausted);
@@ -134,7 +155,27 @@ impl SlotState {
         self.out_max = index;
         self.timestamp_offset = timestamp.wrapping_sub(packet.timestamp);
         self.timestamp = timestamp;
-        Ok(self.count(packet, Outgoing { index, timestamp }))
+        self.arrival = packet.arrival;
+        self.framed = 0;
+        let frame_id = self.number_frame(packet, index, true);
+        Ok(self.count(packet, Outgoing { index, timestamp, frame_id }))
+    }
+
+    /// How far the timestamp moves at a switch: as the time since the newest copy has, so that receivers find
+    /// the packet neither late nor early. Two sources hardly ever send at the same instant, and one packet
+    /// must not seem to be a part of what the other holds: hence the least step.
+    #[inline(always)]
+    fn step_to(&self, packet: &Incoming) -> u32 {
+        let micros = packet.arrival.saturating_sub(self.arrival) / 1000;
+        let ticks = micros * packet.kind.ticks_per_ms() as u64 / 1000;
+        let least = packet.kind.least_switch_step();
+        if ticks > MAX_TIMESTAMP_STEP {
+            MAX_TIMESTAMP_STEP as u32
+        } else if ticks > least as u64 {
+            ticks as u32
+        } else {
+            least
+        }
     }
 
     /// Within a run the output keeps the input's distances, so that a loss shows as what it is.
@@ -160,11 +201,37 @@ impl SlotState {
         self.in_base = in_base;
         self.out_base = out_base;
         let timestamp = packet.timestamp.wrapping_add(self.timestamp_offset);
-        if index > self.out_max {
+        let newest = index > self.out_max;
+        if newest {
             self.out_max = index;
             self.timestamp = timestamp;
+            self.arrival = packet.arrival;
         }
-        Ok(self.count(packet, Outgoing { index, timestamp }))
+        let frame_id = self.number_frame(packet, index, newest);
+        Ok(self.count(packet, Outgoing { index, timestamp, frame_id }))
+    }
+
+    /// The first frame of a run gets the next number, whatever it was; the others keep their distance, since
+    /// frames name those that they depend on by it. `index` is the packet's place.
+    #[inline(always)]
+    fn number_frame(&mut self, packet: &Incoming, index: u64, newest: bool) -> Option<u16> {
+        let id = packet.frame_id?;
+        let mut out = id.wrapping_add(self.frame_offset);
+        let mut advance = out.wrapping_sub(self.frame_id) as i16;
+        let restarts = newest && advance <= 0 && matches!(packet.mark, KeyframeMark::Start);
+        if self.framed == 0 || restarts {
+            // What was sent before it comes too late: it belongs to frames whose numbers are taken.
+            self.in_base = packet.index;
+            self.out_base = index;
+            advance = 1;
+            out = self.frame_id.wrapping_add(1);
+            self.frame_offset = out.wrapping_sub(id);
+            self.framed = 1;
+        }
+        if advance > 0 {
+            self.frame_id = out;
+        }
+        Some(out)
     }
 
     #[inline(always)]

@@ -104,7 +104,7 @@ proptest! {
     fn the_rtp_header_keeps_what_it_must(
         first: u8, second: u8, index in 0..1_u64 << 48, timestamp: u32, ssrc: u32, csrc: u32,
     ) {
-        let bytes = rewrite::rtp(first, second, Outgoing { index, timestamp }, ssrc, csrc);
+        let bytes = rewrite::rtp(first, second, Outgoing { index, timestamp, frame_id: None }, ssrc, csrc);
         let mut packet = bytes.to_vec();
         packet.extend([0xbe, 0xde, 0, 0, 1]);
         let header = parse(&header_buffer(&packet), packet.len()).unwrap();

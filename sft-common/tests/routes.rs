@@ -83,7 +83,7 @@ fn a_copy_names_its_run_and_slot() {
     let own = ListEntry { flags: ENTRY_OWN_SLOT, ..entry };
     assert_eq!((run_of(&own, &audio), slot_of(&own, &audio)), (6 << 32 | 2, 40));
 
-    let flight = Flight { effective: 12, timestamp: 13, udp_payload: 14, mark: 1, ..video };
+    let flight = Flight { effective: 12, timestamp: 13, payload_len: 14, mark: 1, ..video };
     let asked = incoming(&entry, &flight);
     assert!(asked.from_keyframe);
     assert_eq!((asked.index, asked.timestamp, asked.bytes), (12, 13, 14));

@@ -6,7 +6,12 @@ mod world;
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use sft_common::{drops::DropReason, extension::KeyframeMark, maps::Kind};
+use sft_common::{
+    drops::DropReason,
+    extension::KeyframeMark,
+    maps::Kind,
+    slot::{MAX_TIMESTAMP_STEP, Outgoing},
+};
 use world::{Entry, OUT_START, Outcome, Sent, World};
 
 const SOURCES: usize = 6;
@@ -18,6 +23,8 @@ struct Packet {
     padding_only: bool,
     loud: bool,
     mark: KeyframeMark,
+    /// It begins a frame, so many numbers behind the one before it.
+    begins: Option<u16>,
     lost: bool,
     /// Places it arrives behind its turn.
     late: usize,
@@ -30,6 +37,8 @@ struct Packet {
 /// Something that happens between two arrivals.
 #[derive(Clone, Debug)]
 enum Event {
+    /// In ms.
+    Pass(u64),
     Turns(Vec<usize>),
     Subscribe(usize, bool),
     EndOldSubscriptions,
@@ -40,6 +49,8 @@ enum Event {
 struct Plan {
     /// First index of each source.
     starts: Vec<u64>,
+    /// Number of the last frame before that.
+    frames: Vec<u16>,
     /// Packets by source.
     streams: Vec<Vec<Packet>>,
     /// One behind each arrival, as long as there are some.
@@ -56,18 +67,19 @@ fn packet() -> impl Strategy<Value = Packet> {
     ]);
     let late = prop_oneof![5 => Just(0_usize), 2 => 1..4_usize, 1 => 4..30_usize];
     let again = prop::option::weighted(0.1, 0..20_usize);
-    (prop::bool::weighted(0.2), mark, prop::bool::weighted(0.1), late, again, 0..CPUS, 0..CPUS).prop_map(
-        |(padding_only, mark, lost, late, again, cpu, again_cpu)| Packet {
+    let begins = prop::option::of(prop_oneof![6 => 1..4_u16, 1 => 1..2000_u16]);
+    (prop::bool::weighted(0.2), (mark, begins), prop::bool::weighted(0.1), late, again, 0..CPUS, 0..CPUS)
+        .prop_map(|(padding_only, (mark, begins), lost, late, again, cpu, again_cpu)| Packet {
             padding_only,
             loud: true,
             mark,
+            begins: begins.filter(|_| mark != KeyframeMark::Unmarked && !padding_only),
             lost,
             late,
             again,
             cpu,
             again_cpu,
-        },
-    )
+        })
 }
 
 /// Packets in stretches of speech and silence.
@@ -82,9 +94,14 @@ fn stream() -> impl Strategy<Value = Vec<Packet>> {
     )
 }
 
-/// The CPUs get on with their work.
+/// The CPUs get on with their work, or time passes.
 fn turns() -> BoxedStrategy<Event> {
-    prop::collection::vec(0..CPUS, 0..8).prop_map(Event::Turns).boxed()
+    let pass = prop_oneof![5 => 0..40_u64, 1 => 0..2000_u64, 1 => 0..u64::from(u32::MAX)];
+    prop_oneof![
+        3 => prop::collection::vec(0..CPUS, 0..8).prop_map(Event::Turns),
+        1 => pass.prop_map(Event::Pass),
+    ]
+    .boxed()
 }
 
 /// As [`turns`], and the tables change.
@@ -108,24 +125,27 @@ fn event(kind: Kind) -> BoxedStrategy<Event> {
 fn plan(event: BoxedStrategy<Event>) -> impl Strategy<Value = Plan> {
     let start = prop_oneof![1..10_u64, 65_500..65_536_u64];
     (
-        prop::collection::vec(start, SOURCES),
+        (prop::collection::vec(start, SOURCES), prop::collection::vec(any::<u16>(), SOURCES)),
         prop::collection::vec(stream(), SOURCES),
         prop::collection::vec(event, 0..300),
     )
-        .prop_map(|(starts, streams, events)| Plan { starts, streams, events })
+        .prop_map(|((starts, frames), streams, events)| Plan { starts, frames, streams, events })
 }
 
 /// All arrivals in their order, as (CPU, packet). The order of different sources is mixed by position.
 fn arrivals(plan: &Plan) -> Vec<(usize, Sent)> {
     let mut all = Vec::new();
     for (source, stream) in plan.streams.iter().enumerate() {
+        let mut frame = plan.frames[source];
         for (n, packet) in stream.iter().enumerate() {
+            frame = frame.wrapping_add(packet.begins.unwrap_or(0));
             let sent = Sent {
                 source,
                 index: plan.starts[source] + n as u64,
                 padding_only: packet.padding_only,
                 level: if packet.loud { 20 } else { 127 },
                 mark: packet.mark,
+                frame: packet.begins.map(|_| frame),
             };
             if packet.lost {
                 continue;
@@ -156,6 +176,7 @@ fn run(kind: Kind, plan: &Plan) -> World {
                     world.turn(*cpu);
                 }
             }
+            Some(Event::Pass(time)) => world.pass(time * 1_000_000),
             Some(Event::Subscribe(source, wait)) => world.subscribe(*source, *wait),
             Some(Event::EndOldSubscriptions) => world.end_old_subscriptions(),
             Some(Event::ReplaceSpeaker(slot, next)) => world.replace_speaker(*slot, *next),
@@ -168,8 +189,10 @@ fn run(kind: Kind, plan: &Plan) -> World {
 /// Copies handed out in one run of one slot.
 #[derive(Default)]
 struct Run {
-    /// Output index to (packet, output timestamp).
-    out: BTreeMap<u64, (Sent, u32)>,
+    /// By output index: the packet and the place it got.
+    out: BTreeMap<u64, (Sent, Outgoing)>,
+    /// Arrivals, likewise.
+    arrivals: BTreeMap<u64, u64>,
 }
 
 /// By slot, then by run.
@@ -178,11 +201,12 @@ type Runs = BTreeMap<usize, BTreeMap<u64, Run>>;
 fn runs(journal: &[Entry]) -> Result<Runs, TestCaseError> {
     let mut runs = Runs::new();
     let mut used = BTreeSet::new();
-    for Entry { sent, outcome } in journal {
+    for Entry { sent, arrival, outcome } in journal {
         if let Outcome::Copied(slot, run, Ok(place)) = outcome {
             prop_assert!(used.insert((*slot, place.index)), "index {} of slot {} twice", place.index, slot);
             let run = runs.entry(*slot).or_default().entry(*run).or_default();
-            run.out.insert(place.index, (*sent, place.timestamp));
+            run.out.insert(place.index, (*sent, *place));
+            run.arrivals.insert(place.index, *arrival);
         }
     }
     Ok(runs)
@@ -200,18 +224,32 @@ fn runs_are_adjacent(runs: &Runs) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// Where a packet is missing.
+#[derive(Clone, Copy)]
+struct At {
+    slot: usize,
+    run: u64,
+    /// There are later runs.
+    over: bool,
+    /// It was sent before the first frame that the run has a number for.
+    unframed: bool,
+}
+
 /// May this be why a packet is missing in a run of a slot?
 ///
 /// While `steady`, when the tables do not change, only the network's doing may: the packet came too late
 /// for the numbers, for the stretch of speech (`over`) or for the slot. A change of tables may send a
 /// packet elsewhere besides.
-fn explains(outcome: &Outcome, at: (usize, u64), over: bool, steady: bool) -> bool {
+fn explains(outcome: &Outcome, at: At, steady: bool) -> bool {
+    let At { slot, run, over, unframed } = at;
+    let at = (slot, run);
     match outcome {
         Outcome::Refused(DropReason::BeforeBase) => over || !steady,
         Outcome::Refused(DropReason::Replay | DropReason::TooOld) => true,
         Outcome::Refused(DropReason::NoReceiver | DropReason::NoAudioSlot) => !steady,
         Outcome::Refused(_) => false,
         Outcome::Copied(slot, run, Err(DropReason::Superseded)) if (*slot, *run) == at => true,
+        Outcome::Copied(slot, run, Err(DropReason::BeforeBase)) if (*slot, *run) == at => unframed,
         // It overtook the key frame that the slot waited for.
         Outcome::Copied(slot, run, Err(DropReason::AwaitingKeyframe)) if (*slot, *run) == at => !steady,
         Outcome::Copied(slot, run, _) => (*slot, *run) != at && !steady,
@@ -222,7 +260,7 @@ fn explains(outcome: &Outcome, at: (usize, u64), over: bool, steady: bool) -> bo
 /// leaves one out.
 fn gaps_are_losses(journal: &[Entry], runs: &Runs, steady: bool) -> Result<(), TestCaseError> {
     let mut fates: BTreeMap<(usize, u64), Vec<Outcome>> = BTreeMap::new();
-    for Entry { sent, outcome } in journal {
+    for Entry { sent, outcome, .. } in journal {
         fates.entry((sent.source, sent.index)).or_default().push(*outcome);
     }
     let fate = |source, index| fates.get(&(source, index)).map_or(&[][..], Vec::as_slice);
@@ -231,12 +269,13 @@ fn gaps_are_losses(journal: &[Entry], runs: &Runs, steady: bool) -> Result<(), T
         for (number, run) in runs {
             let over = runs.range(number + 1..).next().is_some();
             let places: Vec<_> = run.out.iter().collect();
+            let framed = run.out.values().find(|(sent, _)| sent.frame.is_some()).map(|(sent, _)| sent.index);
             for pair in places.windows(2) {
-                let ((low_out, (low, low_time)), (high_out, (high, high_time))) = (pair[0], pair[1]);
+                let ((low_out, (low, low_place)), (high_out, (high, high_place))) = (pair[0], pair[1]);
                 prop_assert_eq!(low.source, high.source);
                 prop_assert!(low.index < high.index, "order within a run is the sender's");
                 let distance = high.timestamp().wrapping_sub(low.timestamp());
-                prop_assert_eq!(high_time.wrapping_sub(*low_time), distance);
+                prop_assert_eq!(high_place.timestamp.wrapping_sub(low_place.timestamp), distance);
                 let mut missing = 0;
                 for index in low.index + 1..high.index {
                     let fate = fate(low.source, index);
@@ -244,8 +283,9 @@ fn gaps_are_losses(journal: &[Entry], runs: &Runs, steady: bool) -> Result<(), T
                         continue;
                     }
                     missing += 1;
-                    let wrong =
-                        fate.iter().find(|outcome| !explains(outcome, (*slot, *number), over, steady));
+                    let unframed = framed.is_some_and(|framed| index < framed);
+                    let at = At { slot: *slot, run: *number, over, unframed };
+                    let wrong = fate.iter().find(|outcome| !explains(outcome, at, steady));
                     prop_assert!(wrong.is_none(), "source {} packet {}: {:?}", low.source, index, wrong);
                 }
                 prop_assert_eq!(high_out - low_out - 1, missing);
@@ -255,10 +295,53 @@ fn gaps_are_losses(journal: &[Entry], runs: &Runs, steady: bool) -> Result<(), T
     Ok(())
 }
 
+/// A receiver tells the order of frames by their numbers: they never repeat and never go back, the first of a
+/// run is the next one, and within a run they are as far apart as they were sent.
+fn frames_are_numbered_on(runs: &Runs) -> Result<(), TestCaseError> {
+    for runs in runs.values() {
+        let mut last: u16 = 0;
+        for run in runs.values() {
+            let mut before: Option<(u16, u16)> = None;
+            for (sent, place) in run.out.values() {
+                prop_assert_eq!(sent.frame.is_some(), place.frame_id.is_some());
+                let (Some(sent), Some(given)) = (sent.frame, place.frame_id) else { continue };
+                let expected = before.map_or(last.wrapping_add(1), |(sent_before, given_before)| {
+                    given_before.wrapping_add(sent.wrapping_sub(sent_before))
+                });
+                prop_assert_eq!(given, expected);
+                prop_assert!((given.wrapping_sub(last) as i16) > 0, "{} behind {}", given, last);
+                (before, last) = (Some((sent, given)), given);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Between two runs the timestamp moves as the clock, within limits, and never back.
+fn timestamps_follow_the_clock(kind: Kind, runs: &Runs) -> Result<(), TestCaseError> {
+    for runs in runs.values() {
+        let runs: Vec<&Run> = runs.values().collect();
+        for pair in runs.windows(2) {
+            let (Some((_, (_, last))), Some((_, (_, first)))) =
+                (pair[0].out.last_key_value(), pair[1].out.first_key_value())
+            else {
+                continue;
+            };
+            let elapsed = pair[1].arrivals[&first.index].saturating_sub(pair[0].arrivals[&last.index]);
+            let ticks = u128::from(elapsed) * u128::from(kind.ticks_per_ms()) / 1_000_000;
+            let step = ticks.clamp(kind.least_switch_step().into(), MAX_TIMESTAMP_STEP.into());
+            prop_assert_eq!(u128::from(first.timestamp.wrapping_sub(last.timestamp)), step);
+        }
+    }
+    Ok(())
+}
+
 fn check(kind: Kind, plan: &Plan, steady: bool) -> Result<(), TestCaseError> {
     let world = run(kind, plan);
     let runs = runs(&world.journal)?;
     runs_are_adjacent(&runs)?;
+    frames_are_numbered_on(&runs)?;
+    timestamps_follow_the_clock(kind, &runs)?;
     gaps_are_losses(&world.journal, &runs, steady)
 }
 

@@ -15,9 +15,15 @@ fn packet(run: u64, index: u64, timestamp: u32) -> Incoming {
         from_keyframe: false,
         mark: KeyframeMark::Unmarked,
         index,
+        frame_id: None,
         timestamp,
+        arrival: 0,
         bytes: 100,
     }
+}
+
+fn place(index: u64, timestamp: u32) -> Outgoing {
+    Outgoing { index, timestamp, frame_id: None }
 }
 
 fn indices(slot: &mut SlotState, packets: &[(u64, u64)]) -> Vec<Result<u64, DropReason>> {
@@ -29,8 +35,8 @@ fn the_first_packet_starts_exactly_where_it_was_told() {
     for run in [0, 1, 7 << 32] {
         let mut slot = SlotState::starting(0xabc, 3000, 77);
         let out = slot.commit(&packet(run, 500, 123_456));
-        assert_eq!(out, Ok(Outgoing { index: 3000, timestamp: 77 }));
-        assert_eq!(slot.commit(&packet(run, 501, 123_556)), Ok(Outgoing { index: 3001, timestamp: 177 }));
+        assert_eq!(out, Ok(place(3000, 77)));
+        assert_eq!(slot.commit(&packet(run, 501, 123_556)), Ok(place(3001, 177)));
     }
 }
 
@@ -54,9 +60,33 @@ fn a_switch_continues_behind_everything_handed_out() {
         slot.commit(&packet(1, 101, 5100)).unwrap();
         let other = Incoming { kind, ..packet(2, 7, u32::MAX) };
         // The timestamp steps from that of the highest index, not of the latest packet.
-        assert_eq!(slot.commit(&other), Ok(Outgoing { index: 503, timestamp: 1200 + step }));
+        assert_eq!(slot.commit(&other), Ok(place(503, 1200 + step)));
         let next = Incoming { kind, ..packet(2, 8, 9) };
-        assert_eq!(slot.commit(&next), Ok(Outgoing { index: 504, timestamp: 1200 + step + 10 }));
+        assert_eq!(slot.commit(&next), Ok(place(504, 1200 + step + 10)));
+    }
+}
+
+#[test]
+fn timestamps_follow_the_clock_across_a_switch() {
+    const MS: u64 = 1_000_000;
+    for (kind, ticks_per_ms, least) in [(Kind::Audio, 48, 1920), (Kind::Video, 90, 9000)] {
+        let mut slot = SlotState::starting(1, 500, 1000);
+        let mut at = |run, index, timestamp, arrival| {
+            let packet = Incoming { kind, arrival, ..packet(run, index, timestamp) };
+            slot.commit(&packet).unwrap().timestamp
+        };
+        at(1, 100, 5000, 7000 * MS);
+        assert_eq!(at(1, 102, 5200, 7100 * MS), 1200);
+        at(1, 101, 5100, 7200 * MS);
+        let mut last = 1200 + 250 * ticks_per_ms;
+        assert_eq!(at(2, 7, 0, 7350 * MS), last, "since the packet of the highest index came");
+        for (run, arrival) in [(3, 7350 * MS), (4, 7351 * MS), (5, 0)] {
+            last += least;
+            assert_eq!(at(run, 7, 77, arrival), last, "never less than the least step");
+        }
+        let week = 7 * 24 * 3600 * 1000 * MS;
+        assert_eq!(at(6, 7, 3, week), last + (1 << 30), "never so far that it looks like a step back");
+        assert_eq!(at(7, 7, 3, u64::MAX), last.wrapping_add(2 << 30));
     }
 }
 

@@ -140,14 +140,15 @@ unsafe fn describe(scratch: *mut Scratch, route: &Route) -> Flight {
             gate_run: (*packet).admitted.gate_run,
             mark: (*parsed).mark,
             timestamp: (*parsed).timestamp,
-            udp_payload: (*packet).udp_payload as u16,
             payload_offset: (*packet).payload_offset as u16,
             header_len: (*parsed).header_len as u16,
             payload_len: (*scratch).work.payload as u16,
+            frame_id: (*parsed).frame.id,
             first,
             second,
             csrc_count: first & 0x0f,
-            pad: [0; 5],
+            frame_id_offset: (*parsed).frame.offset,
+            pad: [0; 4],
         };
         flight.stage(0)
     }

@@ -71,6 +71,8 @@ pub struct Copy {
     /// `maps::Kind` as a number.
     pub kind: u32,
     pub udp_payload: u32,
+    /// Of the frame that it begins, if it begins one that is numbered.
+    pub frame_id: u16,
     /// `RingControl::ring` of the slot.
     pub ring: u64,
 }

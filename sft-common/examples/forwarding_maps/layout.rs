@@ -113,16 +113,16 @@ pub(crate) fn all() -> Vec<Layout> {
         }
         LockedSlot { lock, pad, state }
         SlotState {
-            run, in_base, out_base, out_max, packets, bytes, superseded, awaiting_keyframe, before_base, ssrc,
-            started, timestamp_offset, timestamp,
+            run, in_base, out_base, out_max, arrival, packets, bytes, superseded, awaiting_keyframe, before_base, ssrc,
+            started, timestamp_offset, timestamp, frame_id, frame_offset, framed,
         }
         bpf_spin_lock { val }
         ArrivalRing { cells }
         Flights { next, pad, flights }
         Flight {
             effective, arrival, list, id, next_copy, end_copy, first_receiver, source_leg, csrc, kind,
-            slot_offset, run_high, gate_run, mark, timestamp, udp_payload, payload_offset, header_len,
-            payload_len, first, second, csrc_count, pad,
+            slot_offset, run_high, gate_run, mark, timestamp, payload_offset, header_len,
+            payload_len, frame_id, first, second, csrc_count, frame_id_offset, pad,
         }
         RingControl { ring, position }
         KeystreamEntry<SHORT_BLOCKS> { tag, blocks }

@@ -28,6 +28,8 @@ pub(crate) struct Sent {
     /// Audio only.
     pub(crate) level: u8,
     pub(crate) mark: KeyframeMark,
+    /// Number of the frame that it begins.
+    pub(crate) frame: Option<u16>,
 }
 
 /// Ticks between two packets: makes the timestamp a function of the index.
@@ -50,6 +52,8 @@ pub(crate) enum Outcome {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
     pub(crate) sent: Sent,
+    /// When it was taken in; several CPUs may say it in another order.
+    pub(crate) arrival: u64,
     pub(crate) outcome: Outcome,
 }
 
@@ -70,8 +74,8 @@ impl SpeakerStore for Cells {
 
 /// Where a CPU is with its packet.
 enum Step {
-    Admit(Sent),
-    Commit(Sent, u64),
+    Admit(Sent, u64),
+    Commit(Sent, u64, u64),
     Route(Sent, Flight, SourceControl),
     Copies(Sent, Flight, VecDeque<ListEntry>),
 }
@@ -87,6 +91,7 @@ pub(crate) struct World {
     /// Video: the subscriptions that stand, as (source, run, from a key frame).
     subscribed: Vec<(usize, u32, bool)>,
     cpus: Vec<(VecDeque<Sent>, Option<Step>)>,
+    clock: u64,
     pub(crate) journal: Vec<Entry>,
 }
 
@@ -111,6 +116,7 @@ impl World {
             slots: (0..slots as u32).map(|ssrc| SlotState::starting(ssrc, OUT_START, 0)).collect(),
             runs: 0,
             subscribed: Vec::new(),
+            clock: 0,
             cpus: (0..cpus).map(|_| (VecDeque::new(), None)).collect(),
             journal: Vec::new(),
         }
@@ -150,6 +156,11 @@ impl World {
         });
     }
 
+    /// Time passes, in ns.
+    pub(crate) fn pass(&mut self, time: u64) {
+        self.clock += time;
+    }
+
     pub(crate) fn arrive(&mut self, cpu: usize, sent: Sent) {
         self.cpus[cpu].0.push_back(sent);
     }
@@ -159,7 +170,7 @@ impl World {
         let step = match self.cpus[cpu].1.take() {
             Some(step) => step,
             None => match self.cpus[cpu].0.pop_front() {
-                Some(sent) => Step::Admit(sent),
+                Some(sent) => Step::Admit(sent, self.clock),
                 None => return false,
             },
         };
@@ -174,29 +185,32 @@ impl World {
 
     fn advance(&mut self, step: Step) -> Option<Step> {
         match step {
-            Step::Admit(sent) => match self.sources[sent.source].admit(sent.index as u16) {
+            Step::Admit(sent, arrival) => match self.sources[sent.source].admit(sent.index as u16) {
                 Ok(index) => {
                     assert_eq!(index, sent.index, "the estimate");
-                    Some(Step::Commit(sent, index))
+                    Some(Step::Commit(sent, arrival, index))
                 }
-                Err(reason) => self.refuse(sent, reason),
+                Err(reason) => self.refuse(sent, arrival, reason),
             },
-            Step::Commit(sent, index) => {
+            Step::Commit(sent, arrival, index) => {
                 let control = self.control[sent.source];
                 let facts = self.facts(&sent);
                 match self.sources[sent.source].commit(index, &facts, 1) {
                     Ok(admitted) => {
                         let flight = Flight {
+                            arrival,
                             effective: admitted.effective,
                             gate_run: admitted.gate_run,
                             kind: self.kind as u32,
                             mark: sent.mark as u32,
                             timestamp: sent.timestamp(),
+                            frame_id: sent.frame.unwrap_or(0),
+                            frame_id_offset: if sent.frame.is_some() { 26 } else { 0 },
                             ..Flight::default()
                         };
                         Some(Step::Route(sent, flight, control))
                     }
-                    Err(reason) => self.refuse(sent, reason),
+                    Err(reason) => self.refuse(sent, arrival, reason),
                 }
             }
             Step::Route(sent, flight, control) => {
@@ -207,7 +221,7 @@ impl World {
                         let list = self.entries[first..first + len].iter().copied().collect();
                         Some(Step::Copies(sent, Flight { slot_offset, run_high, ..flight }, list))
                     }
-                    Err(reason) => self.refuse(sent, reason),
+                    Err(reason) => self.refuse(sent, flight.arrival, reason),
                 }
             }
             Step::Copies(sent, flight, mut list) => {
@@ -215,7 +229,8 @@ impl World {
                 let slot = decision::slot_of(&entry, &flight) as usize;
                 let incoming = decision::incoming(&entry, &flight);
                 let place = self.slots[slot].commit(&incoming);
-                self.journal.push(Entry { sent, outcome: Outcome::Copied(slot, incoming.run, place) });
+                let outcome = Outcome::Copied(slot, incoming.run, place);
+                self.journal.push(Entry { sent, arrival: flight.arrival, outcome });
                 Some(Step::Copies(sent, flight, list))
             }
         }
@@ -232,8 +247,8 @@ impl World {
         }
     }
 
-    fn refuse(&mut self, sent: Sent, reason: DropReason) -> Option<Step> {
-        self.journal.push(Entry { sent, outcome: Outcome::Refused(reason) });
+    fn refuse(&mut self, sent: Sent, arrival: u64, reason: DropReason) -> Option<Step> {
+        self.journal.push(Entry { sent, arrival, outcome: Outcome::Refused(reason) });
         None
     }
 }

@@ -158,7 +158,7 @@ pub(super) fn legs(options: &Ask) -> Result<(), CliError> {
         return print_json(&legs);
     }
     print_table(
-        ["leg", "call", "user", "state", "remote", "profile"],
+        ["leg", "call", "user", "state", "remote", "rtt", "profile"],
         legs.iter().map(|leg| {
             vec![
                 leg.leg.0.to_string(),
@@ -166,6 +166,7 @@ pub(super) fn legs(options: &Ask) -> Result<(), CliError> {
                 leg.user.clone(),
                 leg.state.clone(),
                 leg.remote.clone().unwrap_or_default(),
+                leg.round_trip_ms.map(|time| format!("{time:.1} ms")).unwrap_or_default(),
                 leg.profile.clone().unwrap_or_default(),
             ]
         }),

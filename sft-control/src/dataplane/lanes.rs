@@ -350,6 +350,12 @@ impl<K: Lane, U: Lane> Lanes<K, U> {
         self.carrier(self.legs.get(&receiver)?.conference).slot(receiver, place)
     }
 
+    /// See [`Lane::slots_of`].
+    pub fn slots_of(&self, receiver: LegId) -> Vec<SlotReading> {
+        let conference = self.legs.get(&receiver).map(|memory| memory.conference);
+        conference.map(|conference| self.carrier(conference).slots_of(receiver)).unwrap_or_default()
+    }
+
     /// See [`Lane::take_arrivals`].
     pub fn take_arrivals(&mut self, leg: LegId, into: &mut Vec<Arrival>) {
         if let Some(conference) = self.legs.get(&leg).map(|memory| memory.conference) {

@@ -43,9 +43,9 @@ impl Learner {
     /// # Errors
     /// As for any packet: `Runt`, `BadRtpHeader`, `HeaderTooLong`, `AuthFailed`.
     pub fn examine(&mut self, packet: &[u8]) -> Result<Option<Learned>, DropReason> {
-        let buffer = rtp::header_buffer(packet);
+        let mut buffer = rtp::header_buffer(packet);
         let header = rtp::parse(&buffer, packet.len())?;
-        let layer = match extension::walk(&buffer, &header).rid {
+        let layer = match extension::walk(&mut buffer, &header).rid {
             Some(Rid::Low) => Layer::Low,
             Some(Rid::High) => Layer::High,
             None => return Ok(None),

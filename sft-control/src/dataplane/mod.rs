@@ -88,16 +88,38 @@ pub struct SourceReading {
     pub stats: sft_common::source::SourceStats,
 }
 
-/// One slot as a lane sees it, for key-frame requests, the end of pending switches, and the CLI.
+/// One slot as a lane sees it, for the end of pending switches, sender reports, and the CLI.
 #[derive(Clone, Copy, Debug)]
 pub struct SlotReading {
     pub receiver: LegId,
     pub ssrc: u32,
-    /// Video: the run that the slot is at.
+    /// The run that the slot is at, of the subscription or of the speaker cell.
     pub run: u32,
+    /// Copies, and RTP payload bytes in them.
     pub packets: u64,
     pub bytes: u64,
     pub dropped: u64,
+    /// RTP timestamp of the newest copy, and when its packet came: CLOCK_MONOTONIC in ns, 0 = never.
+    pub timestamp: u32,
+    pub arrival_ns: u64,
+    /// Timestamps of the slot minus those of the source that it is at.
+    pub timestamp_offset: u32,
+}
+
+impl SlotReading {
+    pub fn of(receiver: LegId, state: &sft_common::slot::SlotState) -> SlotReading {
+        SlotReading {
+            receiver,
+            ssrc: state.ssrc,
+            run: (state.run >> 32) as u32,
+            packets: state.packets,
+            bytes: state.bytes,
+            dropped: state.dropped(),
+            timestamp: state.timestamp,
+            arrival_ns: state.arrival,
+            timestamp_offset: state.timestamp_offset,
+        }
+    }
 }
 
 /// A packet with a transport-wide sequence number, in order of sequence numbers.
@@ -162,6 +184,8 @@ pub trait Lane {
     fn slots(&self, conference: ConferenceId) -> Vec<SlotReading>;
     /// One slot of a leg, by its place among the leg's slots; the audio slots come first.
     fn slot(&self, receiver: LegId, place: usize) -> Option<SlotReading>;
+    /// All slots of a leg in their order, the audio slots first; none before a table names the leg.
+    fn slots_of(&self, receiver: LegId) -> Vec<SlotReading>;
     /// Arrivals with transport-wide sequence numbers since the last call for this leg.
     fn take_arrivals(&mut self, leg: LegId, into: &mut Vec<Arrival>);
     /// Take a conference out, with its exact state; afterwards the lane forwards nothing of it, and passes

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::core::Now;
+use crate::{core::Now, rtcp::Ntp};
 
 /// One instant on all clocks that somebody needs.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +28,25 @@ impl Time {
             // A wall clock before 1970 is a broken one.
             unix: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
         }
+    }
+}
+
+/// The wall clock of sender reports: read once, then run by CLOCK_MONOTONIC. Whoever sets the machine's clock does
+/// not move media against each other.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WallClock {
+    start: Time,
+}
+
+impl WallClock {
+    pub(super) fn starting(start: Time) -> WallClock {
+        WallClock { start }
+    }
+
+    /// `monotonic_ns`: since the clock was started.
+    pub(super) fn at(&self, monotonic_ns: u64) -> Ntp {
+        let elapsed = Duration::from_nanos(monotonic_ns.saturating_sub(self.start.monotonic_ns));
+        Ntp::at(self.start.unix + elapsed)
     }
 }
 

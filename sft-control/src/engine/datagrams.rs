@@ -124,8 +124,12 @@ impl Engine {
         };
         for packet in packets {
             match packet {
-                rtcp::Incoming::SenderReport { ssrc, ntp, .. } => {
-                    media.rtcp.reporter.note_sender_report(ssrc, ntp, time.instant);
+                // Whoever has sent nothing does not know its timestamps, either.
+                rtcp::Incoming::SenderReport { packets: 0, .. } => {}
+                rtcp::Incoming::SenderReport { ssrc, ntp, rtp_timestamp, .. } => {
+                    let report = rtcp::Mapping { ntp: rtcp::Ntp(ntp), timestamp: rtp_timestamp };
+                    media.rtcp.reporter.note_sender_report(ssrc, report, time.instant);
+                    media.rtcp.clock.note(report.ntp, self.wall_clock.at(time.monotonic_ns));
                 }
                 rtcp::Incoming::KeyframeRequest { media_ssrc } => {
                     let table = self.lanes.table(peer.conference).into_iter();
@@ -135,10 +139,11 @@ impl Engine {
                         self.inputs.push_back(Input::KeyframeWanted { receiver: leg, slot });
                     }
                 }
-                rtcp::Incoming::Reception { .. }
-                | rtcp::Incoming::Nack { .. }
-                | rtcp::Incoming::Goodbye { .. }
-                | rtcp::Incoming::Other => {}
+                rtcp::Incoming::Reception { last_report, delay, .. } => {
+                    let now = self.wall_clock.at(time.monotonic_ns);
+                    peer.round_trip = now.round_trip(last_report, delay).or(peer.round_trip);
+                }
+                rtcp::Incoming::Nack { .. } | rtcp::Incoming::Goodbye { .. } | rtcp::Incoming::Other => {}
             }
         }
     }

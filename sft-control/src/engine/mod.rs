@@ -12,6 +12,7 @@ mod peer;
 mod periodic;
 mod publication;
 mod relays;
+mod sender_reports;
 pub mod snapshot;
 mod start;
 mod status;
@@ -81,6 +82,8 @@ pub struct Engine {
     relays: relays::Relays,
     unpublished: publication::Waiting,
     schedule: Schedule,
+    wall_clock: clock::WallClock,
+    sender_reports: sender_reports::Turns,
     /// Requests whose reply is still to come.
     waiting: HashMap<RequestId, oneshot::Sender<Reply>>,
     /// Events that the core has not seen yet.

@@ -43,6 +43,7 @@ impl Engine {
             Output::Publish(table) => self.publish(&table, time),
             Output::Forget(conference) => {
                 self.unpublished.forget(conference);
+                self.sender_reports.forget(conference);
                 self.lanes.remove_conference(conference);
             }
             Output::RequestKeyframe { leg, ssrc } => self.request_keyframe(leg, ssrc),
@@ -71,6 +72,7 @@ impl Engine {
             media_ssrc: 0,
             media: None,
             runs,
+            round_trip: None,
         };
         self.peers.insert(leg, peer);
         self.inputs.push_back(Input::OfferReady { leg, sdp });
@@ -96,6 +98,7 @@ impl Engine {
         self.relays.remove(leg);
         self.peers.remove(&leg);
         self.timers.remove(leg);
+        self.sender_reports.end(leg);
         self.demux.forget(leg);
         self.lanes.remove_leg(leg);
     }

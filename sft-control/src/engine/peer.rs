@@ -1,9 +1,13 @@
 //! What the engine keeps of one leg.
 
+use std::time::Duration;
+
+use sft_common::maps::Kind;
+
 use crate::{
     core::table::{ConferenceId, Layer, LegId},
     dataplane::{Arrival, Tuple, learning::Learner},
-    rtcp::{Feedback, Reporter},
+    rtcp::{Feedback, Mapping, Reporter, SenderClock},
     sdp::OfferSpec,
     srtp::{RtcpReceiver, RtcpSender},
     transport::Transport,
@@ -24,15 +28,19 @@ pub(super) struct Peer {
     pub(super) media: Option<Media>,
     /// By video slot.
     pub(super) runs: Vec<SlotRun>,
+    /// The way to the client and back, as its last reception report has it.
+    pub(super) round_trip: Option<Duration>,
 }
 
 /// How far a video slot is.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct SlotRun {
     /// The newest run that a table gave it. Beyond it the slot cannot be.
     pub(super) published: u32,
     /// Where the core knows it to be.
     pub(super) known: u32,
+    /// What the newest table has in it, as run, leg and SSRC; two during a switch.
+    pub(super) streams: Vec<(u32, LegId, u32)>,
 }
 
 /// What a leg with keys has.
@@ -49,16 +57,38 @@ pub(super) struct Rtcp {
     pub(super) receiver: RtcpReceiver,
     pub(super) sender: RtcpSender,
     pub(super) reporter: Reporter,
+    /// By the reports that the leg sends.
+    pub(super) clock: SenderClock,
     pub(super) feedback: Feedback,
     /// Scratch for arrivals.
     pub(super) arrivals: Vec<Arrival>,
 }
 
 impl Peer {
+    /// Of the slot at this place; the audio slots come first.
+    pub(super) fn kind_of(&self, place: usize) -> Kind {
+        if place < self.offer.audio_slots.len() { Kind::Audio } else { Kind::Video }
+    }
+
+    /// The leg and the SSRC that a video slot is at in this run.
+    pub(super) fn shown_in(&self, place: usize, run: u32) -> Option<(LegId, u32)> {
+        let slot = self.runs.get(place.checked_sub(self.offer.audio_slots.len())?)?;
+        let stream = slot.streams.iter().find(|stream| stream.0 == run)?;
+        Some((stream.1, stream.2))
+    }
+
     /// Whether a layer is still to be learned from RIDs. Legacy clients announce their one video SSRC.
     pub(super) fn wants_learning(&self) -> bool {
         self.offer.simulcast
             && self.media.as_ref().is_some_and(|media| media.layers.iter().any(Option::is_none))
+    }
+}
+
+impl Rtcp {
+    /// What the leg last reported on one of its streams, on our clock.
+    pub(super) fn reported(&self, ssrc: u32) -> Option<Mapping> {
+        let report = self.reporter.last_sender_report(ssrc)?;
+        Some(Mapping { ntp: self.clock.ours(report.ntp)?, ..report })
     }
 }
 

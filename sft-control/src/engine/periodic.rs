@@ -79,6 +79,7 @@ impl Engine {
     pub(super) fn run_schedule(&mut self, time: Time) {
         if is_due(&mut self.schedule.feedback, FEEDBACK, time.instant) {
             self.send_feedback();
+            self.send_sender_reports(time);
         }
         if is_due(&mut self.schedule.readings, READINGS, time.instant) {
             self.read_lanes(time);
@@ -148,23 +149,28 @@ impl Engine {
             if let Some(table) = self.lanes.table(conference) {
                 let (levels, layers) = read_sources(table, &readings, time.monotonic_ns);
                 let speakers = self.lanes.speakers(conference);
+                if self.sender_reports.note_speakers(conference, &speakers) {
+                    let receivers = table.receivers.iter();
+                    receivers.for_each(|receiver| self.sender_reports.hasten(receiver.leg, time.instant));
+                }
                 self.inputs.push_back(Input::AudioReading { conference, speakers, levels });
                 self.inputs.extend(layers);
             }
             readings.retain(|reading| reading.leg.0 % REPORT_GROUPS == group);
             self.send_reports(readings, time);
         }
-        self.read_slots();
+        self.read_slots(time.instant);
     }
 
     /// Tells the core which slots have reached a new run: a pending switch is done. Only those that a table
     /// gave a run they are not known to be at can have.
-    fn read_slots(&mut self) {
+    fn read_slots(&mut self, now: Instant) {
         for (&receiver, peer) in &mut self.peers {
             let first = peer.offer.audio_slots.len();
             for (slot, run) in peer.runs.iter_mut().enumerate().filter(|(_, run)| run.known < run.published) {
                 let Some(reading) = self.lanes.slot(receiver, first + slot) else { continue };
                 if std::mem::replace(&mut run.known, reading.run) != reading.run {
+                    self.sender_reports.hasten(receiver, now);
                     self.inputs.push_back(Input::SlotReached {
                         receiver,
                         slot: slot as u8,

@@ -92,15 +92,21 @@ impl Engine {
     }
 
     fn note_runs(&mut self, table: &ConferenceTable) {
+        for receiver in &table.receivers {
+            let runs = self.peers.get_mut(&receiver.leg).into_iter().flat_map(|peer| &mut peer.runs);
+            runs.for_each(|slot| slot.streams.clear());
+        }
         let is_video = |source: &&Source| matches!(source.media, Media::Video { .. });
-        for subscription in table.sources.iter().filter(is_video).flat_map(|source| &*source.subscribers) {
-            let Some(peer) = self.peers.get_mut(&subscription.receiver) else { continue };
-            let slot = usize::from(subscription.slot);
+        let videos = table.sources.iter().filter(is_video);
+        for (source, shown) in videos.flat_map(|source| source.subscribers.iter().map(move |s| (source, s))) {
+            let Some(peer) = self.peers.get_mut(&shown.receiver) else { continue };
+            let slot = usize::from(shown.slot);
             if peer.runs.len() <= slot {
-                peer.runs.resize(slot + 1, SlotRun::default());
+                peer.runs.resize_with(slot + 1, SlotRun::default);
             }
             let slot = &mut peer.runs[slot];
-            slot.published = slot.published.max(subscription.run);
+            slot.published = slot.published.max(shown.run);
+            slot.streams.push((shown.run, source.leg, source.ssrc));
         }
     }
 }

@@ -105,7 +105,7 @@ pub struct CallStatus {
     /// Legs whose data channel is open.
     pub established: usize,
     pub sources: usize,
-    /// Copies to its present legs.
+    /// Copies to its present legs, and RTP payload in them.
     pub copies: u64,
     pub bytes: u64,
 }
@@ -123,6 +123,8 @@ pub struct LegStatus {
     pub profile: Option<String>,
     /// Remote address of the selected pair.
     pub remote: Option<String>,
+    /// To the client and back in ms, as its last reception report has it.
+    pub round_trip_ms: Option<f64>,
     pub sends: Vec<SourceStatus>,
     pub receives: Vec<SlotStatus>,
 }
@@ -159,6 +161,7 @@ pub struct SlotStatus {
     /// Video: a switch to `layer` waits for its key frame.
     pub pending: bool,
     pub packets: u64,
+    /// RTP payload.
     pub bytes: u64,
     pub dropped: u64,
 }

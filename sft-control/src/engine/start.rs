@@ -13,7 +13,7 @@ use tokio::{
 
 use super::{
     Engine, Settings,
-    clock::Time,
+    clock::{Time, WallClock},
     command::{self, Handle},
     datagrams::Sockets,
     periodic::Schedule,
@@ -110,6 +110,8 @@ impl Engine {
             relays: super::relays::Relays::new(settings.relay.clone()),
             unpublished: super::publication::Waiting::default(),
             schedule: Schedule::starting(time.instant),
+            wall_clock: WallClock::starting(time),
+            sender_reports: super::sender_reports::Turns::default(),
             waiting: HashMap::new(),
             inputs: VecDeque::new(),
             outputs: Vec::new(),

@@ -155,6 +155,7 @@ impl Engine {
                 state: leg.state.into(),
                 profile: peer.and_then(|peer| peer.media.as_ref()).map(|media| media.profile.into()),
                 remote: peer.and_then(|peer| peer.selected).map(|pair| pair.remote.to_string()),
+                round_trip_ms: peer.and_then(|peer| peer.round_trip).map(|time| time.as_secs_f64() * 1000.0),
                 sends: call.sends(leg.leg),
                 receives: call.receives(leg.leg),
             }

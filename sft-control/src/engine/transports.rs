@@ -7,7 +7,7 @@ use super::{
 use crate::{
     core::{Input, table::LegId},
     dataplane::{LaneError, Tuple, learning::Learner, user::Outbox},
-    rtcp::{Feedback, Reporter},
+    rtcp::{Feedback, Reporter, SenderClock},
     srtp::{RtcpReceiver, RtcpSender},
     transport::{TransportEvent, TransportKeys},
 };
@@ -36,7 +36,10 @@ impl Engine {
                 self.outgoing.push(Tuple { local, remote }, &data);
             }
             TransportEvent::Keys(keys) => match self.install(leg, &keys) {
-                Ok(()) => self.inputs.push_back(Input::Connected { leg }),
+                Ok(()) => {
+                    self.sender_reports.begin(leg, time.instant);
+                    self.inputs.push_back(Input::Connected { leg });
+                }
                 Err(error) => self.fail(leg, error.to_string()),
             },
             TransportEvent::Validated(tuple) => self.validate(leg, tuple),
@@ -64,6 +67,7 @@ impl Engine {
                 receiver: RtcpReceiver::new(&keys.rtcp_receive)?,
                 sender: RtcpSender::new(&keys.rtcp_transmit)?,
                 reporter: Reporter::new(peer.offer.local_video_ssrc),
+                clock: SenderClock::default(),
                 feedback: Feedback::new(peer.offer.local_video_ssrc),
                 arrivals: Vec::new(),
             },

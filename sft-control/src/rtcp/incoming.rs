@@ -36,6 +36,10 @@ pub enum Incoming {
         highest_sequence: u32,
         /// In ticks of the RTP clock.
         jitter: u32,
+        /// Middle 32 bits of the NTP timestamp of our last sender report; 0 = none has come.
+        last_report: u32,
+        /// Since that one came, in units of 1/65536 s.
+        delay: u32,
     },
     /// PLI or an entry of a FIR (RFC 4585 section 6.3.1, RFC 5104 section 4.3.1) for one of our SSRCs.
     KeyframeRequest { media_ssrc: u32 },
@@ -150,5 +154,7 @@ fn reception(block: ReportBlock<'_>) -> Incoming {
         cumulative_lost,
         highest_sequence: block.extended_sequence_number(),
         jitter: block.interarrival_jitter(),
+        last_report: block.last_sender_report_timestamp(),
+        delay: block.delay_since_last_sender_report_timestamp(),
     }
 }

@@ -2,18 +2,22 @@
 //!
 //! Plain packets in and out, time passed in; SRTCP is in [`crate::srtp`].
 
+mod clock;
 mod feedback;
 mod incoming;
 mod keyframe;
 mod reporter;
+mod sender_report;
 
 #[cfg(test)]
 mod tests;
 
+pub use clock::{Mapping, Ntp, SenderClock};
 pub use feedback::Feedback;
 pub use incoming::{Incoming, parse};
 pub use keyframe::keyframe_request;
 pub use reporter::Reporter;
+pub use sender_report::{SenderReport, sender_reports};
 
 use rtcp_types::RtcpPacketWriter;
 

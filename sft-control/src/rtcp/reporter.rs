@@ -1,11 +1,11 @@
-//! Receiver reports (RFC 3550 section 6.4.2) to a leg.
+//! Receiver reports (RFC 3550 section 6.4.2) to a leg, and what its own sender reports said.
 
 use std::{collections::HashMap, time::Instant};
 
 use rtcp_types::{ReceiverReport, ReportBlock, ReportBlockBuilder};
 use sft_common::source::SourceStats;
 
-use super::bytes;
+use super::{Mapping, bytes};
 use crate::dataplane::SourceReading;
 
 /// Report blocks of one packet at most (RFC 3550 section 6.4.1).
@@ -25,8 +25,8 @@ pub struct Reporter {
 
 #[derive(Debug, Default)]
 struct Stream {
-    /// Middle 32 bits of the last sender report's NTP timestamp, and when it came.
-    last_report: Option<(u32, Instant)>,
+    /// What the last sender report said, by the sender's clock, and when it came.
+    last_report: Option<(Mapping, Instant)>,
     /// At the report before; `None` before the first.
     before: Option<Totals>,
 }
@@ -45,11 +45,16 @@ impl Reporter {
     }
 
     /// A sender report came. Of streams that have not been reported on, only a few are remembered.
-    pub fn note_sender_report(&mut self, ssrc: u32, ntp: u64, now: Instant) {
+    pub fn note_sender_report(&mut self, ssrc: u32, report: Mapping, now: Instant) {
         let ahead = self.streams.values().filter(|stream| stream.before.is_none()).count();
         if ahead < AHEAD || self.streams.contains_key(&ssrc) {
-            self.streams.entry(ssrc).or_default().last_report = Some(((ntp >> 16) as u32, now));
+            self.streams.entry(ssrc).or_default().last_report = Some((report, now));
         }
+    }
+
+    /// What the last sender report on a stream said, by the sender's clock.
+    pub fn last_sender_report(&self, ssrc: u32) -> Option<Mapping> {
+        self.streams.get(&ssrc)?.last_report.map(|(report, _)| report)
     }
 
     /// The report on these streams; `None` without any. Only streams that the core knows may be in it: a
@@ -72,7 +77,8 @@ impl Stream {
     fn block(&mut self, reading: &SourceReading, now: Instant) -> ReportBlockBuilder {
         let stats = &reading.stats;
         let loss = self.loss(stats);
-        let (last, delay) = self.last_report.map_or((0, 0), |(ntp, at)| (ntp, delay(at, now)));
+        let (last, delay) =
+            self.last_report.map_or((0, 0), |(report, at)| (report.ntp.middle(), delay(at, now)));
         ReportBlock::builder(reading.ssrc)
             .fraction_lost(loss.fraction)
             .cumulative_lost(loss.cumulative)

@@ -22,6 +22,10 @@ mod report_jitter;
 mod report_loss;
 mod report_sequence;
 mod report_streams;
+mod round_trip;
+mod sender_clock;
+mod sender_reports;
+mod timestamp_mapping;
 mod transport_wide;
 
 /// A reading of stream 7.

@@ -12,7 +12,7 @@ mod tests;
 use std::{fmt, net::SocketAddr};
 
 pub use answer::{AnswerError, parse_answer};
-pub use offer::offer;
+pub use offer::{label, offer};
 
 /// What the core decides about an offer.
 #[derive(Clone, Debug, PartialEq, Eq)]

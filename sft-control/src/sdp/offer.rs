@@ -27,8 +27,6 @@ const TRANSPORT_SEQUENCE: &str = "http://www.ietf.org/id/draft-holmer-rmcat-tran
 const RID: &str = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
 const REPAIRED_RID: &str = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id";
 const FRAME_DESCRIPTOR: &str = "http://www.webrtc.org/experiments/rtp-hdrext/generic-frame-descriptor-00";
-/// Id of abs-send-time, which is carried and not read.
-const SEND_TIME_ID: u8 = 2;
 
 /// The offer. `session` names it in the `o=` line.
 pub fn offer(spec: &OfferSpec, transport: &TransportParameters, session: u64) -> String {
@@ -94,7 +92,7 @@ impl Section<'_> {
         line(text, format_args!("a=ptime:40"))?;
         line(text, format_args!("a=mid:audio"))?;
         extension(text, id::AUDIO_LEVEL, AUDIO_LEVEL)?;
-        extension(text, SEND_TIME_ID, SEND_TIME)?;
+        extension(text, id::ABSOLUTE_SEND_TIME, SEND_TIME)?;
         extension(text, id::TRANSPORT_SEQUENCE, TRANSPORT_SEQUENCE)?;
         line(text, format_args!("a=rtcp-fb:{OPUS} transport-cc"))?;
         line(text, format_args!("a=rtcp-mux"))?;
@@ -125,7 +123,7 @@ impl Section<'_> {
         line(text, format_args!("a=rtcp:9"))?;
         line(text, format_args!("a=sendrecv"))?;
         line(text, format_args!("a=mid:video"))?;
-        extension(text, SEND_TIME_ID, SEND_TIME)?;
+        extension(text, id::ABSOLUTE_SEND_TIME, SEND_TIME)?;
         extension(text, id::TRANSPORT_SEQUENCE, TRANSPORT_SEQUENCE)?;
         extension(text, id::RID, RID)?;
         extension(text, id::REPAIRED_RID, REPAIRED_RID)?;
@@ -166,7 +164,7 @@ impl Section<'_> {
         line(text, format_args!("a=rtcp-mux"))?;
         self.common(text)?;
         extension(text, id::AUDIO_LEVEL, AUDIO_LEVEL)?;
-        extension(text, SEND_TIME_ID, SEND_TIME)?;
+        extension(text, id::ABSOLUTE_SEND_TIME, SEND_TIME)?;
         stream(text, ssrc)
     }
 
@@ -179,7 +177,7 @@ impl Section<'_> {
         line(text, format_args!("a=rtcp-mux"))?;
         line(text, format_args!("a=rtcp-rsize"))?;
         self.common(text)?;
-        extension(text, SEND_TIME_ID, SEND_TIME)?;
+        extension(text, id::ABSOLUTE_SEND_TIME, SEND_TIME)?;
         extension(text, id::FRAME_DESCRIPTOR, FRAME_DESCRIPTOR)?;
         keyframe_feedback(text)?;
         stream(text, ssrc)
@@ -223,7 +221,8 @@ fn stream(text: &mut String, ssrc: u32) -> fmt::Result {
     line(text, format_args!("a=ssrc:{ssrc} msid:{label} {label}"))
 }
 
-/// A name in the form of a UUID, unique within the offer because the SSRC is.
-fn label(ssrc: u32) -> String {
+/// The name of one of our streams, canonical (RFC 3550 section 6.5.1) and of its track: in the form of a UUID, and
+/// unique within the offer because the SSRC is.
+pub fn label(ssrc: u32) -> String {
     format!("{ssrc:08x}-0000-4000-8000-0000{ssrc:08x}")
 }

@@ -5,6 +5,10 @@ const ESTABLISHED = 4;
 // An echo lasts; a click where lost audio was concealed holds every frequency for a moment.
 const ECHO_SAMPLES = 3;
 
+// Audio and video of one user that are played now may have been recorded so far apart, in ms. Chromium moves them
+// together slowly, and stops at 30.
+const LIP_SYNC = 150;
+
 // Collects samples of all clients and says what is still missing or was ever wrong.
 export class Observation {
   #clients;
@@ -39,7 +43,7 @@ export class Observation {
       this.#heard.get(client).add(name);
     }
     for (const [user, colour] of Object.entries(sample.colours)) {
-      const name = this.#clients.find(other => other.userId === user)?.name ?? user;
+      const name = this.#nameOf(user);
       if (colour === name) this.#seen.get(client).add(name);
       else if (colour !== null) this.#wrong.add(`${client.name} sees the picture of ${colour} as that of ${name}`);
     }
@@ -47,7 +51,33 @@ export class Observation {
 
   // Sentences; none means that the call is as it should be.
   problems() {
-    return [...this.#wrong, ...this.#clients.flatMap(client => this.#missing(client))];
+    return [...this.#wrong, ...this.#clients.flatMap(client => this.#missing(client)), ...this.#asynchronous()];
+  }
+
+  // What the last samples say of audio and video that are played together. Chromium pairs slots, and which users are
+  // in the two of a pair is chance: of three clients, one at least has both streams of a user in one.
+  #asynchronous() {
+    if (!this.#video) return [];
+    const problems = [];
+    let pairs = 0;
+    for (const [client, { playout }] of this.#last) {
+      const known = kind => playout.filter(stream => stream.kind === kind && stream.recorded);
+      for (const audio of known('audio')) {
+        for (const video of known('video').filter(stream => stream.user === audio.user)) {
+          const ahead = Math.round(video.recorded - audio.recorded);
+          pairs += 1;
+          if (Math.abs(ahead) > LIP_SYNC) {
+            problems.push(`${client.name} sees ${this.#nameOf(audio.user)} ${ahead} ms ahead of what it hears`);
+          }
+        }
+      }
+    }
+    if (pairs === 0) problems.push('nobody knows when audio and video of one user were recorded');
+    return problems;
+  }
+
+  #nameOf(user) {
+    return this.#clients.find(other => other.userId === user)?.name ?? user;
   }
 
   #missing(client) {
@@ -60,6 +90,8 @@ export class Observation {
       if (this.#video && !this.#seen.get(client).has(other.name)) problems.push(`${client.name} does not see ${other.name}`);
       for (const kind of this.#video ? ['audio', 'video'] : ['audio']) {
         if (this.#decrypted(client, kind, other) === 0) problems.push(`${client.name} decrypts no ${kind} of ${other.name}`);
+        const isReported = stream => stream.kind === kind && stream.user === other.userId && stream.reports > 0;
+        if (!last.playout.some(isReported)) problems.push(`${client.name} has no sender report on ${kind} of ${other.name}`);
       }
     }
     return problems;

@@ -88,10 +88,17 @@ fn through_kernel(server: &Server, sender: Sender, packet: &[u8]) -> Vec<(Tuple,
     copies
 }
 
-fn through_user(lane: &mut UserLane, sender: Sender, packet: &[u8]) -> Vec<(Tuple, Vec<u8>)> {
+/// As if the packet had arrived then, on which timestamps depend.
+fn through_user(lane: &mut UserLane, sender: Sender, packet: &[u8], arrival: u64) -> Vec<(Tuple, Vec<u8>)> {
     let mut copies = Copies::default();
-    lane.forward(tuple(sender.leg), &mut packet.to_vec(), monotonic_ns(), &mut copies);
+    lane.forward(tuple(sender.leg), &mut packet.to_vec(), arrival, &mut copies);
     copies.0
+}
+
+/// When the kernel lane took the last packet in.
+fn last_arrival(server: &Server) -> u64 {
+    let sources = server.lane.sources(CONFERENCE);
+    sources.iter().map(|source| source.stats.last_arrival_ns).max().unwrap_or_default()
 }
 
 fn user_lane(table: &ConferenceTable) -> UserLane {
@@ -113,7 +120,7 @@ fn the_userspace_lane_goes_on_where_the_kernel_lane_stops() {
         let mut seen = Seen::default();
         for (sender, packet) in (0..moment).flat_map(packets) {
             let copies = through_kernel(&server, sender, &packet);
-            assert_eq!(copies, through_user(&mut stays, sender, &packet));
+            assert_eq!(copies, through_user(&mut stays, sender, &packet, last_arrival(&server)));
             seen.note(&copies);
         }
         let state = server.lane.export(CONFERENCE).unwrap();
@@ -121,11 +128,13 @@ fn the_userspace_lane_goes_on_where_the_kernel_lane_stops() {
         continues.import(CONFERENCE, state);
         assert_eq!(continues.speakers(CONFERENCE), stays.speakers(CONFERENCE));
         for (sender, packet) in (0..moment).flat_map(packets) {
-            assert!(through_user(&mut continues, sender, &packet).is_empty(), "it has been let in before");
+            let copies = through_user(&mut continues, sender, &packet, monotonic_ns());
+            assert!(copies.is_empty(), "it has been let in before");
         }
         for (sender, packet) in (moment..50).flat_map(packets) {
-            let copies = through_user(&mut continues, sender, &packet);
-            assert_eq!(copies, through_user(&mut stays, sender, &packet));
+            let now = monotonic_ns();
+            let copies = through_user(&mut continues, sender, &packet, now);
+            assert_eq!(copies, through_user(&mut stays, sender, &packet, now));
             seen.note(&copies);
         }
         seen.assert_complete();
@@ -141,8 +150,9 @@ fn the_kernel_lane_goes_on_where_the_userspace_lane_stops() {
     let (mut stays, mut stops) = (user_lane(&table), user_lane(&table));
     let mut seen = Seen::default();
     for (sender, packet) in (0..20).flat_map(packets) {
-        let copies = through_user(&mut stops, sender, &packet);
-        assert_eq!(copies, through_user(&mut stays, sender, &packet));
+        let now = monotonic_ns();
+        let copies = through_user(&mut stops, sender, &packet, now);
+        assert_eq!(copies, through_user(&mut stays, sender, &packet, now));
         seen.note(&copies);
     }
     let state = stops.export(CONFERENCE).unwrap();
@@ -150,7 +160,7 @@ fn the_kernel_lane_goes_on_where_the_userspace_lane_stops() {
     assert_eq!(server.lane.speakers(CONFERENCE), stays.speakers(CONFERENCE));
     for (sender, packet) in (20..50).flat_map(packets) {
         let copies = through_kernel(server, sender, &packet);
-        assert_eq!(copies, through_user(&mut stays, sender, &packet));
+        assert_eq!(copies, through_user(&mut stays, sender, &packet, last_arrival(server)));
         seen.note(&copies);
     }
     seen.assert_complete();

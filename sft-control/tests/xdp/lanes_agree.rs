@@ -5,11 +5,15 @@ use crate::support::{
     both::Both,
     kernel::monotonic_ns,
     lane::join,
+    packet::{Header, elements},
     sender::{Extras, Sender},
     tables::{CONFERENCE, VIDEO_SLOTS, audio, keys, receiver, subscription, tuple, video},
 };
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
-use sft_common::demux::{self, Packet};
+use sft_common::{
+    demux::{self, Packet},
+    maps::AUDIO_SLOTS,
+};
 use sft_control::{
     core::table::{ConferenceTable, Layer, LegId, Media, Source, Speaker, Subscription},
     dataplane::{SlotReading, SourceReading},
@@ -24,6 +28,8 @@ const DESCRIPTORS: [u8; 3] = [0x80, 0x88, 0x00];
 struct Stream {
     sender: Sender,
     next: u64,
+    /// Number of its last frame.
+    frame: u16,
     silent: bool,
     /// Sent late, or never.
     held: Vec<Vec<u8>>,
@@ -107,7 +113,9 @@ impl Test {
         for sender in senders {
             // Many streams wrap around soon.
             let next = 65_536 - self.random.random_range(1..60);
-            self.streams.push(Stream { sender, next, silent: false, held: vec![], sent: VecDeque::new() });
+            let frame = self.random.random();
+            let (held, sent) = (vec![], VecDeque::new());
+            self.streams.push(Stream { sender, next, frame, silent: false, held, sent });
         }
         self.publish();
     }
@@ -231,15 +239,15 @@ impl Test {
         }
         let loud = if self.streams[place].silent { 127 } else { self.random.random_range(0..60) };
         let transport_sequence = marked.then(|| self.random.random());
+        let frames = if self.chance(95) { self.random.random_range(1..4) } else { self.random.random() };
+        let descriptor = DESCRIPTORS.choose(&mut self.random).copied().filter(|_| marked && !is_audio);
         let stream = &mut self.streams[place];
+        stream.frame = stream.frame.wrapping_add(frames);
         let extras = Extras {
             level: (is_audio && marked).then_some(loud),
-            descriptor: if is_audio || !marked {
-                None
-            } else {
-                DESCRIPTORS.choose(&mut self.random).copied()
-            },
+            descriptor: descriptor.map(|first| (first, stream.frame)),
             transport_sequence,
+            names_sender: transport_sequence.is_some(),
             padding_only,
         };
         let packet = stream.sender.packet(stream.next, extras, &payload);
@@ -249,7 +257,9 @@ impl Test {
 
     fn send(&mut self, place: usize, packet: &[u8]) {
         let leg = self.streams[place].sender.leg;
-        self.copies += self.both.send(leg, packet).len();
+        let copies = self.both.send(leg, packet);
+        copies.iter().for_each(|(_, copy)| assert_names_no_sender(copy));
+        self.copies += copies.len();
         let sent = &mut self.streams[place].sent;
         sent.push_back(packet.to_vec());
         if sent.len() > 60 {
@@ -299,6 +309,13 @@ impl Test {
             slots.sort_unstable();
             slots
         });
+        for leg in self.legs().into_iter().map(LegId) {
+            let slots = self.both.each(|lane| lane.slots_of(leg).iter().map(slot_facts).collect::<Vec<_>>());
+            assert_eq!(slots.len(), AUDIO_SLOTS + VIDEO_SLOTS);
+            assert!(
+                self.both.each(|lane| lane.slot(leg, 6).as_ref().map(slot_facts) == slots.get(6).copied())
+            );
+        }
         self.both.each(|lane| {
             let mut sources: Vec<_> = lane.sources(CONFERENCE).iter().map(source_facts).collect();
             sources.sort_unstable();
@@ -344,13 +361,22 @@ fn damage(packet: &mut Vec<u8>, random: &mut StdRng) {
     }
 }
 
+/// Send time, transport-wide sequence number, RID and repaired RID are not for receivers.
+fn assert_names_no_sender(copy: &[u8]) {
+    let extension = Header::read(copy).0.extension.unwrap_or_default().1;
+    let ids: Vec<u8> = elements(&extension).iter().map(|(id, _)| *id).collect();
+    assert!(ids.iter().all(|id| [1, 11].contains(id)), "{ids:?}");
+}
+
 /// Takes subscriptions out of a source's list.
 fn retain(source: &mut Source, which: impl Fn(&&Subscription) -> bool) {
     source.subscribers = source.subscribers.iter().filter(which).copied().collect();
 }
 
-fn slot_facts(slot: &SlotReading) -> (LegId, [u64; 5]) {
-    (slot.receiver, [slot.ssrc.into(), slot.run.into(), slot.packets, slot.bytes, slot.dropped])
+fn slot_facts(slot: &SlotReading) -> (LegId, [u64; 7]) {
+    let [ssrc, run, timestamp, offset] =
+        [slot.ssrc, slot.run, slot.timestamp, slot.timestamp_offset].map(u64::from);
+    (slot.receiver, [ssrc, run, slot.packets, slot.bytes, slot.dropped, timestamp, offset])
 }
 
 /// Everything that does not depend on when packets come.

@@ -38,6 +38,7 @@ fn check(sender: (Profile, bool), receiver: (Profile, bool)) {
         let (received, opened) = open_copy(&copy, RECEIVER, receiver, 100 + number as u64);
         assert_eq!(opened, payload, "{context}");
         let expected = Header {
+            extension: any_header_with(number, number as u16).extension,
             sequence: 100 + number as u16,
             timestamp: 5000 + sent.timestamp,
             ssrc: SLOT_SSRC,
@@ -49,14 +50,22 @@ fn check(sender: (Profile, bool), receiver: (Profile, bool)) {
     assert_eq!(conference.kernel.all_drops(), []);
 }
 
-/// Every number of CSRCs, extensions of several lengths, marker and payload type.
 fn any_header(number: usize) -> Header {
+    any_header_with(number, (65_500 + number) as u16)
+}
+
+/// Every number of CSRCs, extensions of several lengths, most of which begin this frame, marker and payload type.
+fn any_header_with(number: usize, frame: u16) -> Header {
     let mut header = header(number as u16);
     header.marker = number.is_multiple_of(3);
     header.payload_type = (number % 64) as u8;
     header.csrcs = (0..number as u32 % 16).collect();
     match number % 5 {
         0 => header,
-        words => header.with_extension(ONE_BYTE, &[0x90, 7].repeat(words * 2)),
+        words => {
+            let [low, high] = frame.to_le_bytes();
+            let elements = [&[0x90, 7].repeat(words * 2)[..], &[0xb4, 0x88, 1, low, high, 4]].concat();
+            header.with_extension(ONE_BYTE, &elements)
+        }
     }
 }

@@ -8,13 +8,17 @@ use aya_ebpf::{
     },
 };
 use sft_common::{
-    drops::DropReason, flight::Flight, rewrite::RTP_LEN, rtp::FIXED_HEADER, srtp::memory::opaque,
+    drops::DropReason,
+    flight::Flight,
+    rewrite::{self, RTP_LEN},
+    rtp::FIXED_HEADER,
+    srtp::memory::opaque,
 };
 
 use crate::scratch::{End, MOVED, Scratch};
 
 /// Moves the start of the frame so that the extension and the payload stay where they are, and its end to that
-/// of the tag; writes the RTP header. `OFFSET` is where the UDP payload starts.
+/// of the tag; writes the RTP header and the frame's number. `OFFSET` is where the UDP payload starts.
 ///
 /// # Safety
 /// `ctx` is the program's context, `scratch` this CPU's, `flight` a record of its ring.
@@ -40,6 +44,28 @@ pub unsafe fn write<const OFFSET: usize>(
         }
         let header = *(&raw const (*scratch).header).cast::<[u8; RTP_LEN]>();
         *((data + OFFSET) as *mut [u8; RTP_LEN]) = header;
+        write_frame_id(ctx, scratch, flight, OFFSET)
+    }
+}
+
+/// The number of the frame, where the packet begins one.
+#[inline(always)]
+unsafe fn write_frame_id(
+    ctx: *mut xdp_md,
+    scratch: *const Scratch,
+    flight: *const Flight,
+    rtp: usize,
+) -> Result<(), End> {
+    // SAFETY: the caller's promise, and two bytes of ours.
+    unsafe {
+        if (*flight).frame_id_offset == 0 {
+            return Ok(());
+        }
+        let at = (rtp + rewrite::frame_id_offset(&*flight)) as u32;
+        let id = (*scratch).copy.frame_id.to_le_bytes();
+        if bpf_xdp_store_bytes(ctx, at, (&raw const id).cast_mut().cast(), id.len() as u32) != 0 {
+            return Err(DropReason::NoRoom.into());
+        }
         Ok(())
     }
 }

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Leaves the copy's RTP header at the start of `Scratch::header`, its SSRC and index in `Scratch::work`, and
-/// where its key stream may be in `Scratch::copy`.
+/// the number of its frame and where its key stream may be in `Scratch::copy`.
 ///
 /// # Safety
 /// `scratch` is this CPU's, `flight` a record of its ring.
@@ -39,6 +39,7 @@ pub unsafe fn take(scratch: *mut Scratch, flight: *const Flight, entry: &ListEnt
         let work = &raw mut (*scratch).work;
         (*work).ssrc = ssrc.swap_bytes();
         (*work).index = outgoing.index;
+        (*scratch).copy.frame_id = outgoing.frame_id.unwrap_or(0);
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use aya_ebpf::{bindings::xdp_md, helpers::generated::bpf_xdp_load_bytes};
 use sft_common::{
     drops::DropReason,
-    extension::{MAX_STEPS, Walk},
+    extension::{Blank, FrameId, MAX_STEPS, Walk},
     rtp::{self, HEADER_BUFFER},
 };
 
@@ -28,6 +28,7 @@ pub struct Parsed {
     pub padding: u8,
     /// `extension::KeyframeMark` as a number.
     pub mark: u32,
+    pub frame: FrameId,
 }
 
 /// No audio level in the packet.
@@ -78,6 +79,7 @@ unsafe extern "C" fn sft_read_header(scratch: *mut Scratch, udp_payload: u32) ->
         while steps < MAX_STEPS && sft_walk(scratch) == CONTINUE {
             steps += 1;
         }
+        blank(scratch, (*walk).give_up());
         let found = &(*walk).found;
         (*scratch).parsed = Parsed {
             ssrc: header.ssrc,
@@ -85,24 +87,26 @@ unsafe extern "C" fn sft_read_header(scratch: *mut Scratch, udp_payload: u32) ->
             header_len: header.header_len as u32,
             sequence: header.sequence,
             has_transport_sequence: found.transport_sequence.is_some() as u8,
-            blanked: 0,
+            blanked: found.blanked as u8,
             transport_sequence: found.transport_sequence.unwrap_or(0),
             level: found.audio_level.unwrap_or(NO_LEVEL),
             padding: header.padding as u8,
             mark: found.keyframe as u32,
+            frame: found.frame,
         };
-        let [transport_sequence, rid, repaired_rid] = found.blanks;
-        for blank in [transport_sequence, rid, repaired_rid] {
-            if blank.len > 0 {
-                (*scratch).parsed.blanked = 1;
-                sft_blank(scratch, blank.offset as u32, blank.len as u32);
-            }
-        }
     }
     CONTINUE
 }
 
-/// Takes one step of the walk; `CONTINUE` until it has ended.
+#[inline(always)]
+unsafe fn blank(scratch: *mut Scratch, part: Blank) {
+    if part.len > 0 {
+        // SAFETY: the caller's scratch.
+        unsafe { sft_blank(scratch, part.offset as u32, part.len as u32) };
+    }
+}
+
+/// Takes one step of the walk and blanks what it says; `CONTINUE` until it has ended.
 ///
 /// # Safety
 /// As for [`sft_read_header`].
@@ -113,8 +117,12 @@ unsafe extern "C" fn sft_walk(scratch: *mut Scratch) -> Verdict {
         return ASIDE;
     }
     // SAFETY: this CPU's scratch; the caller has started the walk.
-    let goes_on = unsafe { (*(&raw mut (*scratch).walk).cast::<Walk>()).step(&(*scratch).header) };
-    if goes_on { CONTINUE } else { ASIDE }
+    unsafe {
+        let walk = (&raw mut (*scratch).walk).cast::<Walk>();
+        let goes_on = (*walk).step(&(*scratch).header);
+        blank(scratch, (*walk).blank);
+        if goes_on { CONTINUE } else { ASIDE }
+    }
 }
 
 /// Overwrites a part of `Scratch::header` with zeros.
@@ -127,11 +135,7 @@ unsafe extern "C" fn sft_blank(scratch: *mut Scratch, offset: u32, len: u32) -> 
     if scratch.is_null() {
         return ASIDE;
     }
-    let mut done = 0;
-    while done < len && done < HEADER_BUFFER as u32 {
-        // SAFETY: the mask keeps it inside the buffer.
-        unsafe { (*scratch).header[(offset + done) as usize & (HEADER_BUFFER - 1)] = 0 };
-        done += 1;
-    }
+    // SAFETY: this CPU's scratch.
+    unsafe { Blank { offset: offset as u8, len: len as u8 }.apply(&mut (*scratch).header) };
     CONTINUE
 }

@@ -56,6 +56,12 @@ impl Descriptor {
         self.length += bytes.len();
     }
 
+    /// Number of the frame that the packet begins.
+    pub(crate) fn frame(&self) -> Option<u16> {
+        let begins = self.length >= 4 && self.bytes[0] & FIRST_PACKET != 0;
+        begins.then(|| u16::from_le_bytes([self.bytes[2], self.bytes[3]]))
+    }
+
     /// The flags.
     pub(crate) fn first_byte(&self) -> u8 {
         self.bytes[0]
@@ -80,7 +86,7 @@ impl ExtensionSerializer for Serializer {
         value.len()
     }
 
-    /// Longer values than ours are cut: only the flags are compared.
+    /// Longer values than ours are cut: only flags and number are compared.
     fn parse_value(&self, value: &[u8], values: &mut ExtensionValues) -> bool {
         let mut descriptor = Descriptor { bytes: [0; LONGEST], length: 0 };
         descriptor.push(&value[..value.len().min(LONGEST)]);

@@ -27,8 +27,14 @@ pub(crate) enum Fault {
     Unselected,
     /// Audio level or frame descriptor were not passed on.
     Extension,
-    /// The RTP timestamps of a source do not advance as at the sender.
+    /// An extension that was meant for the server alone was passed on.
+    Leak,
+    /// Frames are not numbered on at a switch, or not as far apart as at the sender.
+    FrameNumber,
+    /// The RTP timestamps of a source do not advance as at the sender, or do not follow the clock at a switch.
     Timestamp,
+    /// No sender report on a slot, or one that puts the streams of a sender apart.
+    SenderReport,
     /// Arrived behind a later packet.
     Order,
     Duplicate,

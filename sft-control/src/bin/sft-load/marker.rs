@@ -61,6 +61,8 @@ pub(crate) struct Marker {
     pub(crate) first: bool,
     /// Audio: the byte of the audio level extension. Video: first byte of the generic frame descriptor.
     pub(crate) extension: u8,
+    /// Number of the frame at the sender; audio: 0.
+    pub(crate) frame: u16,
     /// Number of the packet in its stream, from 0.
     pub(crate) counter: u32,
     /// RTP timestamp at the sender.
@@ -93,7 +95,8 @@ impl Marker {
         head[16..20].copy_from_slice(&self.counter.to_be_bytes());
         head[20..24].copy_from_slice(&self.timestamp.to_be_bytes());
         head[24..32].copy_from_slice(&(self.sent.as_micros() as u64).to_be_bytes());
-        head[32..40].fill(0);
+        head[32..34].copy_from_slice(&self.frame.to_be_bytes());
+        head[34..40].fill(0);
         let seed = u64::from(self.counter) ^ (u64::from(self.run) << 32);
         for (place, chunk) in filler.chunks_mut(8).enumerate() {
             let word = mix(seed, place as u64).to_be_bytes();
@@ -123,6 +126,7 @@ impl Marker {
             key: flag(KEY),
             first: flag(FIRST),
             extension: payload[14],
+            frame: (word(32) >> 16) as u16,
             counter: word(16),
             timestamp: word(20),
             sent: Duration::from_micros(long(24)),
@@ -161,6 +165,7 @@ mod tests {
             key: false,
             first: true,
             extension: 0xf8,
+            frame: 0xabcd,
             counter: 123_456,
             timestamp: 0xffff_0000,
             sent: Duration::from_micros(9_876_543_210),

@@ -143,6 +143,7 @@ impl Source {
                 Extension::Level(level) => level,
                 Extension::Frame(descriptor) => descriptor.first_byte(),
             },
+            frame: if self.stream == Stream::Audio { 0 } else { self.frame },
             counter: self.counter,
             timestamp: self.timestamp,
             sent: moment.at,

@@ -225,6 +225,9 @@ mod tests {
                     timestamp: packet.timestamp,
                     csrc: &[announced(sender).audio],
                     extension: Some(0x94),
+                    frame: None,
+                    leaks: false,
+                    report: None,
                     payload: &packet.payload,
                 };
                 checker.receive(&copy, Duration::ZERO);

@@ -106,6 +106,9 @@ impl Lane for FakeLane {
     fn slot(&self, _: LegId, _: usize) -> Option<SlotReading> {
         None
     }
+    fn slots_of(&self, _: LegId) -> Vec<SlotReading> {
+        Vec::new()
+    }
     fn take_arrivals(&mut self, _: LegId, into: &mut Vec<Arrival>) {
         into.push(Arrival { sequence: if self.label == "kernel" { 1 } else { 2 }, micros: 0 });
     }

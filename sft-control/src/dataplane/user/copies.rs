@@ -49,6 +49,10 @@ impl UserLane {
         copy.clear();
         copy.extend_from_slice(&rewrite::rtp(flight.first, flight.second, outgoing, slot.ssrc, flight.csrc));
         copy.extend_from_slice(packet.get(extension.start..end).ok_or(DropReason::NoRoom)?);
+        if let Some(id) = outgoing.frame_id {
+            let bytes = copy.get_mut(rewrite::frame_id_offset(flight)..).and_then(<[u8]>::first_chunk_mut);
+            *bytes.ok_or(DropReason::NoRoom)? = id.to_le_bytes();
+        }
         leg.transmit.seal(copy, header_len, slot.ssrc, outgoing.index)?;
         out.push(tuple, copy);
         Ok(copy.len())
@@ -69,6 +73,7 @@ fn flight(accepted: &Accepted, kind: Kind, csrc: u32, [first, second]: [u8; 2]) 
     let Accepted { header, route, admitted, .. } = accepted;
     Flight {
         effective: admitted.effective,
+        arrival: accepted.arrival,
         list: route.list.to_word(),
         first_receiver: list::first_receiver(header.timestamp, route.list.copies()),
         source_leg: accepted.leg.0,
@@ -79,9 +84,10 @@ fn flight(accepted: &Accepted, kind: Kind, csrc: u32, [first, second]: [u8; 2]) 
         gate_run: admitted.gate_run,
         mark: accepted.extensions.keyframe as u32,
         timestamp: header.timestamp,
-        udp_payload: accepted.udp_payload as u16,
         header_len: header.header_len as u16,
         payload_len: accepted.payload_len as u16,
+        frame_id: accepted.extensions.frame.id,
+        frame_id_offset: accepted.extensions.frame.offset,
         first,
         second,
         csrc_count: header.csrc_count,

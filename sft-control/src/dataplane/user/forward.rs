@@ -29,13 +29,14 @@ impl From<DropReason> for End {
 
 /// A genuine packet, decrypted, and who receives it.
 pub(super) struct Accepted {
+    /// CLOCK_MONOTONIC in ns.
+    pub(super) arrival: u64,
     pub(super) leg: LegId,
     pub(super) source: u32,
     pub(super) header: RtpHeader,
     pub(super) extensions: Extensions,
     /// RTP payload without tag, in bytes.
     pub(super) payload_len: usize,
-    pub(super) udp_payload: usize,
     pub(super) admitted: Admitted,
     pub(super) route: Route,
 }
@@ -52,7 +53,6 @@ impl UserLane {
         self.counters.rtp_received += 1;
         match self.accept(tuple, packet, now_ns) {
             Ok(accepted) => {
-                accepted.extensions.blank(packet);
                 self.send_copies(&accepted, packet, out);
                 Verdict::Finished
             }
@@ -70,9 +70,9 @@ impl UserLane {
         if self.handed_over.contains(&state.conference) {
             return Err(DropReason::WrongLane.into());
         }
-        let buffer = rtp::header_buffer(packet);
+        let mut buffer = rtp::header_buffer(packet);
         let header = rtp::parse(&buffer, packet.len())?;
-        let extensions = extension::walk(&buffer, &header);
+        let extensions = extension::walk(&mut buffer, &header);
         let Some(&source) = self.source_ids.get(&(leg, header.ssrc)) else {
             return Err(unknown_ssrc(leg, state));
         };
@@ -85,6 +85,9 @@ impl UserLane {
                 known.state.count_auth_failure();
             }
         })?;
+        if let (true, Some(to)) = (extensions.blanked, packet.get_mut(..header.header_len)) {
+            to.copy_from_slice(&buffer[..header.header_len]);
+        }
         state.note_arrival(&extensions, now_ns);
         let control = SourceControl { list: known.list.to_word() };
         let facts = PacketFacts {
@@ -99,8 +102,8 @@ impl UserLane {
         let admitted = known.state.commit(index, &facts, now_ns)?;
         let conference = self.conferences.get(&known.conference).ok_or(DropReason::StaleReference)?;
         let route = decision::route(known.kind, source, &control, &conference.cells)?;
-        let udp_payload = packet.len();
-        Ok(Accepted { leg, source, header, extensions, payload_len, udp_payload, admitted, route })
+        let arrival = now_ns;
+        Ok(Accepted { arrival, leg, source, header, extensions, payload_len, admitted, route })
     }
 }
 

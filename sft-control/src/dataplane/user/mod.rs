@@ -225,11 +225,16 @@ impl Lane for UserLane {
     fn slots(&self, conference: ConferenceId) -> Vec<SlotReading> {
         let receivers = self.conferences.get(&conference).into_iter().flat_map(|found| &found.receivers);
         let legs = receivers.filter_map(|receiver| Some((receiver.leg, self.legs.get(&receiver.leg)?)));
-        legs.flat_map(|(leg, state)| state.slots.iter().map(move |slot| reading(leg, slot))).collect()
+        legs.flat_map(|(leg, state)| state.slots.iter().map(move |slot| SlotReading::of(leg, slot))).collect()
     }
 
     fn slot(&self, receiver: LegId, place: usize) -> Option<SlotReading> {
-        Some(reading(receiver, self.legs.get(&receiver)?.slots.get(place)?))
+        Some(SlotReading::of(receiver, self.legs.get(&receiver)?.slots.get(place)?))
+    }
+
+    fn slots_of(&self, receiver: LegId) -> Vec<SlotReading> {
+        let slots = self.legs.get(&receiver).into_iter().flat_map(|leg| &leg.slots);
+        slots.map(|slot| SlotReading::of(receiver, slot)).collect()
     }
 
     fn take_arrivals(&mut self, leg: LegId, into: &mut Vec<Arrival>) {
@@ -258,17 +263,6 @@ impl Lane for UserLane {
     fn counters(&self) -> Counters {
         let drops = DropReason::ALL.iter().map(|reason| (*reason, self.drops.0[*reason as usize])).collect();
         Counters { drops, ..self.counters.clone() }
-    }
-}
-
-fn reading(receiver: LegId, slot: &SlotState) -> SlotReading {
-    SlotReading {
-        receiver,
-        ssrc: slot.ssrc,
-        run: (slot.run >> 32) as u32,
-        packets: slot.packets,
-        bytes: slot.bytes,
-        dropped: slot.dropped(),
     }
 }
 

@@ -1,11 +1,14 @@
-//! Changing many elements of a map in one system call, which the loader library does not offer.
+//! Changing or reading many elements of a map in one system call, which the loader library does not offer.
 
 use std::{
     io,
     os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd},
 };
 
-/// `BPF_MAP_UPDATE_BATCH` of linux/bpf.h.
+use aya::Pod;
+
+/// `BPF_MAP_LOOKUP_BATCH` and `BPF_MAP_UPDATE_BATCH` of linux/bpf.h.
+const LOOKUP: libc::c_long = 24;
 const UPDATE: libc::c_long = 26;
 
 /// The part of `union bpf_attr` that batches use.
@@ -30,7 +33,7 @@ pub(super) fn update(map: BorrowedFd<'_>, numbers: &[u32], maps: &[OwnedFd]) -> 
     if values.len() != numbers.len() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    let attributes = Attributes {
+    let mut attributes = Attributes {
         in_batch: 0,
         out_batch: 0,
         keys: numbers.as_ptr() as u64,
@@ -41,7 +44,45 @@ pub(super) fn update(map: BorrowedFd<'_>, numbers: &[u32], maps: &[OwnedFd]) -> 
         flags: 0,
     };
     // SAFETY: keys and values live through the call, which reads `count` of each.
+    unsafe { call(UPDATE, &mut attributes) }
+}
+
+/// `count` values of an array from number `first` on. `flags`: of an element, as for reading it alone.
+///
+/// # Errors
+/// The system's: the array ends before, or does not take the flags.
+pub(super) fn lookup<T: Pod + Default>(
+    map: BorrowedFd<'_>,
+    first: u32,
+    count: u32,
+    flags: u64,
+) -> io::Result<Vec<T>> {
+    let (mut keys, mut values) = (vec![0_u32; count as usize], vec![T::default(); count as usize]);
+    // The key before the first one to read; none for the start of the array.
+    let before = first.wrapping_sub(1);
+    let mut last = 0_u32;
+    let mut attributes = Attributes {
+        in_batch: if first == 0 { 0 } else { &raw const before as u64 },
+        out_batch: &raw mut last as u64,
+        keys: keys.as_mut_ptr() as u64,
+        values: values.as_mut_ptr() as u64,
+        count,
+        map: map.as_raw_fd() as u32,
+        element_flags: flags,
+        flags: 0,
+    };
+    // SAFETY: everything lives through the call, which writes at most `count` keys and values; any bits are a
+    // value of plain data.
+    unsafe { call(LOOKUP, &mut attributes)? };
+    values.truncate(attributes.count as usize);
+    Ok(values)
+}
+
+/// # Safety
+/// The addresses in the attributes are those of memory that the command may use.
+unsafe fn call(command: libc::c_long, attributes: &mut Attributes) -> io::Result<()> {
+    // SAFETY: the caller's promise, and attributes of this size, which the kernel also writes to.
     let result =
-        unsafe { libc::syscall(libc::SYS_bpf, UPDATE, &raw const attributes, size_of::<Attributes>()) };
+        unsafe { libc::syscall(libc::SYS_bpf, command, &raw mut *attributes, size_of::<Attributes>()) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

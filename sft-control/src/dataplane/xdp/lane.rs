@@ -64,9 +64,11 @@ impl Lane for KernelLane {
     }
 
     fn slot(&self, receiver: LegId, place: usize) -> Option<SlotReading> {
-        let (first, len) = self.legs.get(&receiver)?.slots?;
-        let number = (first..first + len).nth(place)?;
-        self.read_slot(receiver, number)
+        self.read_slot(receiver, place)
+    }
+
+    fn slots_of(&self, receiver: LegId) -> Vec<SlotReading> {
+        self.read_slots_of(receiver)
     }
 
     fn take_arrivals(&mut self, leg: LegId, into: &mut Vec<Arrival>) {

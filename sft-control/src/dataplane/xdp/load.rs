@@ -23,6 +23,7 @@ use super::{
     memory::Shared,
     pins::{self, PinError},
     ports::{self, Ports},
+    slots::Slots,
 };
 use crate::netlink::{Interface, Interfaces, NetlinkError, strips_vlan_tags};
 
@@ -154,7 +155,7 @@ pub(super) struct Maps {
     pub(super) entries: Array<MapData, sft_common::maps::ListEntry>,
     pub(super) replicators: ArrayOfMaps<MapData, DevMap<MapData>>,
     pub(super) paths: Array<MapData, sft_common::maps::PathRecord>,
-    pub(super) slots: Array<MapData, sft_common::slot::LockedSlot>,
+    pub(super) slots: Slots,
     pub(super) arrivals: Shared<sft_common::maps::ArrivalRing>,
     pub(super) drops: PerCpuArray<MapData, u64>,
     pub(super) counters: PerCpuArray<MapData, u64>,
@@ -368,7 +369,7 @@ fn open(programs: &mut Ebpf, sizes: Sizes) -> Result<Maps, LoadError> {
         entries: typed!(ENTRIES),
         replicators: typed!(REPLICATORS),
         paths: typed!(PATHS),
-        slots: typed!(SLOTS),
+        slots: Slots::of(take(programs, name::SLOTS)?)?,
         arrivals: shared(programs, name::ARRIVALS, sizes.legs)?,
         drops: typed!(DROPS),
         counters: typed!(COUNTERS),

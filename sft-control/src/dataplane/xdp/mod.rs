@@ -17,6 +17,7 @@ mod numbers;
 mod pins;
 mod ports;
 mod readings;
+mod slots;
 mod tables;
 
 use std::{

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sft_common::{
     drops::DropReason,
     maps::{ARRIVALS, AUDIO_SLOTS, Counter, Kind},
-    slot::SlotState,
     source::SourceState,
     speaker,
 };
@@ -13,7 +12,7 @@ use sft_common::{
 use super::{KernelLane, tables::LOCKED};
 use crate::{
     core::table::{ConferenceId, LegId, Speaker, Speakers},
-    dataplane::{Arrival, ConferenceState, Counters, SlotReading, SourceReading},
+    dataplane::{Arrival, ConferenceState, Counters, SourceReading},
 };
 
 /// How far behind the last arrival a newer one is looked for, before all are.
@@ -116,30 +115,6 @@ impl KernelLane {
             Some(SourceReading { leg: key.0, ssrc: key.1, stats: self.maps.source_stats.read(number) })
         };
         keys.filter_map(reading).collect()
-    }
-
-    pub(super) fn read_slots(&self, conference: ConferenceId) -> Vec<SlotReading> {
-        self.slot_states(conference).iter().map(|(receiver, state)| reading(*receiver, state)).collect()
-    }
-
-    pub(super) fn read_slot(&self, receiver: LegId, number: u32) -> Option<SlotReading> {
-        let slot = self.maps.slots.get(&number, LOCKED).ok()?;
-        Some(reading(receiver, &slot.state))
-    }
-
-    fn slot_states(&self, conference: ConferenceId) -> Vec<(LegId, SlotState)> {
-        let receivers = self.conferences.get(&conference).into_iter().flat_map(|found| &found.receivers);
-        let mut states = Vec::new();
-        for receiver in receivers {
-            let Some(leg) = self.legs.get(&receiver.leg) else { continue };
-            let Some((first, _)) = leg.slots else { continue };
-            for number in first..first + leg.made as u32 {
-                if let Ok(slot) = self.maps.slots.get(&number, LOCKED) {
-                    states.push((receiver.leg, slot.state));
-                }
-            }
-        }
-        states
     }
 
     /// Of all sources in the table, and of those that have been.
@@ -261,17 +236,6 @@ impl KernelLane {
             let value = u64::from(run) << 32 | source.map_or(0, |source| u64::from(source) + 1);
             self.maps.speakers.word(number, cell).store(value, Ordering::SeqCst);
         }
-    }
-}
-
-fn reading(receiver: LegId, state: &SlotState) -> SlotReading {
-    SlotReading {
-        receiver,
-        ssrc: state.ssrc,
-        run: (state.run >> 32) as u32,
-        packets: state.packets,
-        bytes: state.bytes,
-        dropped: state.dropped(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use sft_common::{
     maps::{AUDIO_SLOTS, Kind, ListEntry, SourceControl, SourceKey, SourceRecord, bpf_spin_lock},
-    slot::{LockedSlot, SlotState},
+    slot::SlotState,
     source::{LockedSource, SourceState},
     speaker,
 };
@@ -102,11 +102,6 @@ impl KernelLane {
             leg.slots = Some((first, len));
         }
         Ok(first)
-    }
-
-    pub(super) fn write_slot(&mut self, number: u32, state: SlotState) -> Result<(), LaneError> {
-        let record = LockedSlot { lock: bpf_spin_lock::default(), pad: 0, state };
-        self.maps.slots.set(number, record, LOCKED).map_err(|error| kernel("writing a slot", error))
     }
 
     /// The state and its readable part.

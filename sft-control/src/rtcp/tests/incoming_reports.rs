@@ -3,13 +3,15 @@
 use super::packet;
 use crate::rtcp::{Incoming, parse};
 
-const BLOCK: [u32; 6] = [77, 64 << 24 | 5, 0x0001_0203, 9, 0, 0];
+const BLOCK: [u32; 6] = [77, 64 << 24 | 5, 0x0001_0203, 9, 11, 12];
 const RECEPTION: Incoming = Incoming::Reception {
     media_ssrc: 77,
     fraction_lost: 64,
     cumulative_lost: 5,
     highest_sequence: 0x0001_0203,
     jitter: 9,
+    last_report: 11,
+    delay: 12,
 };
 
 #[test]

@@ -3,15 +3,15 @@
 use std::time::{Duration, Instant};
 
 use super::{block, reading};
-use crate::rtcp::Reporter;
+use crate::rtcp::{Mapping, Ntp, Reporter};
 
-const NTP: u64 = 0x1122_3344_5566_7788;
+const REPORT: Mapping = Mapping { ntp: Ntp(0x1122_3344_5566_7788), timestamp: 9 };
 
 #[test]
 fn a_sender_report_is_answered_with_its_time() {
     let start = Instant::now();
     let mut reporter = Reporter::new(1);
-    reporter.note_sender_report(7, NTP, start);
+    reporter.note_sender_report(7, REPORT, start);
     let found = block(reporter.report(&[reading(1, 2, 2)], start + Duration::from_millis(500)));
     assert_eq!((found.last, found.delay), (0x3344_5566, 32768));
     // The example of the RFC's figure 2: 5.25 s.
@@ -23,16 +23,20 @@ fn a_sender_report_is_answered_with_its_time() {
 fn the_last_of_several_counts() {
     let start = Instant::now();
     let mut reporter = Reporter::new(1);
-    reporter.note_sender_report(7, NTP, start);
-    reporter.note_sender_report(7, NTP + (1 << 32), start + Duration::from_secs(1));
+    reporter.note_sender_report(7, REPORT, start);
+    assert_eq!(reporter.last_sender_report(7), Some(REPORT));
+    let later = Mapping { ntp: Ntp(REPORT.ntp.0 + (1 << 32)), timestamp: 10 };
+    reporter.note_sender_report(7, later, start + Duration::from_secs(1));
     let found = block(reporter.report(&[reading(1, 2, 2)], start + Duration::from_secs(2)));
     assert_eq!((found.last, found.delay), (0x3345_5566, 65536));
+    assert_eq!(reporter.last_sender_report(7), Some(later));
+    assert_eq!(reporter.last_sender_report(8), None);
 }
 
 #[test]
 fn without_one_both_are_zero() {
     let mut reporter = Reporter::new(1);
-    reporter.note_sender_report(8, NTP, Instant::now());
+    reporter.note_sender_report(8, REPORT, Instant::now());
     let found = block(reporter.report(&[reading(1, 2, 2)], Instant::now()));
     assert_eq!((found.last, found.delay), (0, 0));
 }
@@ -41,7 +45,7 @@ fn without_one_both_are_zero() {
 fn a_day_is_the_longest_delay() {
     let start = Instant::now();
     let mut reporter = Reporter::new(1);
-    reporter.note_sender_report(7, NTP, start);
+    reporter.note_sender_report(7, REPORT, start);
     let found = block(reporter.report(&[reading(1, 2, 2)], start + Duration::from_secs(100_000)));
     assert_eq!(found.delay, u32::MAX);
 }

@@ -3,7 +3,15 @@
 use std::time::Instant;
 
 use super::{blocks, reading};
-use crate::{dataplane::SourceReading, rtcp::Reporter};
+use crate::{
+    dataplane::SourceReading,
+    rtcp::{Mapping, Ntp, Reporter},
+};
+
+/// One that is answered with this number.
+fn sent(last: u64) -> Mapping {
+    Mapping { ntp: Ntp(last << 16), timestamp: 0 }
+}
 
 fn of(ssrc: u32) -> SourceReading {
     SourceReading { ssrc, ..reading(1, 2, 2) }
@@ -24,7 +32,7 @@ fn nothing_is_reported_of_what_never_came() {
 #[test]
 fn a_sender_report_alone_is_not_answered() {
     let mut reporter = Reporter::new(1);
-    reporter.note_sender_report(8, 1 << 16, Instant::now());
+    reporter.note_sender_report(8, sent(1), Instant::now());
     assert_eq!(reporter.report(&[], Instant::now()), None);
     assert_eq!(reported(&mut reporter, &[of(7)]), [(7, 0)]);
     assert_eq!(reported(&mut reporter, &[of(7), of(8)]), [(7, 0), (8, 1)]);
@@ -33,7 +41,7 @@ fn a_sender_report_alone_is_not_answered() {
 #[test]
 fn a_stream_that_is_gone_is_forgotten() {
     let mut reporter = Reporter::new(1);
-    reporter.note_sender_report(7, 1 << 16, Instant::now());
+    reporter.note_sender_report(7, sent(1), Instant::now());
     assert_eq!(reported(&mut reporter, &[of(7), of(8)]), [(7, 1), (8, 0)]);
     assert_eq!(reported(&mut reporter, &[of(8)]), [(8, 0)]);
     assert_eq!(reported(&mut reporter, &[of(7)]), [(7, 0)]);
@@ -43,13 +51,13 @@ fn a_stream_that_is_gone_is_forgotten() {
 fn sender_reports_on_unknown_streams_are_kept_up_to_a_limit() {
     let mut reporter = Reporter::new(1);
     for ssrc in 100..1000 {
-        reporter.note_sender_report(ssrc, 1 << 16, Instant::now());
+        reporter.note_sender_report(ssrc, sent(1), Instant::now());
     }
     let readings: Vec<SourceReading> = (100..110).map(of).collect();
     let remembered = reported(&mut reporter, &readings).iter().filter(|(_, last)| *last == 1).count();
     assert_eq!(remembered, 6);
     // Streams that are reported on are heard all the same.
-    reporter.note_sender_report(109, 2 << 16, Instant::now());
+    reporter.note_sender_report(109, sent(2), Instant::now());
     assert!(reported(&mut reporter, &readings).contains(&(109, 2)));
 }
 

@@ -159,7 +159,8 @@
     statistics: () => sumStatistics(),
     candidates: () => candidatesInUse(),
     end: () => library.end(account, options.conversation),
-    observe: () => ({
+    observe: async () => ({
+      playout: await playout(),
       state,
       members: members.length,
       decrypted: { ...decryptedFrames },

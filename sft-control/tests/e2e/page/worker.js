@@ -1,14 +1,17 @@
-// Counts the frames that the library's own worker decrypts. The library makes the worker from a Blob that
+// Counts the frames that the library's own worker decrypts, and notes whose they are. The library makes the worker from a Blob that
 // holds its source; counters are appended to that source, the library's code stays as it is.
 'use strict';
 
 const decryptedFrames = {};
+// User ids by the SSRC of the slot, as of the last frame.
+const decryptedUsers = {};
 
 (() => {
   const COUNTERS = `
     ;(() => {
       const channel = new BroadcastChannel('decrypted-frames');
       const counts = {};
+      const users = {};
       const original = decryptFrame;
       const sourceOf = frame => {
         const { csrc } = frameHeaderDecode(new Uint8Array(frame.data));
@@ -21,11 +24,12 @@ const decryptedFrames = {};
         const enqueue = decrypted => {
           const key = kind + ' ' + user;
           counts[key] = (counts[key] ?? 0) + 1;
+          users[frame.getMetadata().synchronizationSource] = user;
           controller.enqueue(decrypted);
         };
         return original(track, coder, frame, { enqueue });
       };
-      setInterval(() => channel.postMessage(counts), 200);
+      setInterval(() => channel.postMessage({ counts, users }), 200);
     })();`;
 
   const PlainBlob = window.Blob;
@@ -35,5 +39,8 @@ const decryptedFrames = {};
   };
   window.Blob.prototype = PlainBlob.prototype;
   // The channel is shared by the pages of one origin only within one browser context, that is, one client.
-  new BroadcastChannel('decrypted-frames').onmessage = event => Object.assign(decryptedFrames, event.data);
+  new BroadcastChannel('decrypted-frames').onmessage = ({ data }) => {
+    Object.assign(decryptedFrames, data.counts);
+    Object.assign(decryptedUsers, data.users);
+  };
 })();

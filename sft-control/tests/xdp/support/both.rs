@@ -8,11 +8,10 @@ use sft_control::dataplane::{
 
 use super::{
     conference::{remote, server},
-    kernel::monotonic_ns,
     lane::Server,
     packet::frame,
-    tables::{tuple, v6},
-    wire::happens,
+    tables::{CONFERENCE, tuple, v6},
+    wire::{happens, wait_for},
 };
 
 /// Copies in the order in which they leave.
@@ -49,11 +48,13 @@ impl Both {
     /// Sends a packet of a leg through both lanes, which must make the same of it. Returns the copies.
     #[track_caller]
     pub(crate) fn send(&mut self, leg: u32, packet: &[u8]) -> Vec<(Tuple, Vec<u8>)> {
+        let before = outcomes(&self.server.lane.counters());
+        self.server.wire.send(&frame(&remote(leg, v6(leg)), &server(v6(leg)), packet));
+        wait_for(|| outcomes(&self.server.lane.counters()) > before);
         let mut copies = Copies::default();
-        let verdict = self.user.forward(tuple(leg), &mut packet.to_vec(), monotonic_ns(), &mut copies);
+        let verdict = self.user.forward(tuple(leg), &mut packet.to_vec(), self.last_arrival(), &mut copies);
         self.passed += u64::from(matches!(verdict, Verdict::Unknown { .. }));
         let wire = &self.server.wire;
-        wire.send(&frame(&remote(leg, v6(leg)), &server(v6(leg)), packet));
         for (n, expected) in copies.0.iter().enumerate() {
             let copy = wire.receive();
             let copy =
@@ -67,10 +68,22 @@ impl Both {
         copies.0
     }
 
+    /// When the packet that the programs took in last arrived, by their clock: timestamps depend on it.
+    fn last_arrival(&self) -> u64 {
+        let sources = self.server.lane.sources(CONFERENCE);
+        sources.iter().map(|source| source.stats.last_arrival_ns).max().unwrap_or_default()
+    }
+
     /// By the kernel lane, by the userspace lane.
     fn drops(&self) -> [Vec<(DropReason, u64)>; 2] {
         [super::lane::drops(&self.server.lane), super::lane::drops(&self.user)]
     }
+}
+
+/// How many packets and copies have come to an end. Each packet comes to one, after it has been taken in.
+fn outcomes(counters: &Counters) -> u64 {
+    let drops: u64 = counters.drops.iter().map(|(_, count)| count).sum();
+    drops + counters.rtp_passed + counters.audio_copies + counters.video_copies
 }
 
 /// Without what only the kernel lane counts.

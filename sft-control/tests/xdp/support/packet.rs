@@ -209,3 +209,19 @@ impl Header {
         (header, length)
     }
 }
+
+/// The elements of a well-formed extension in one-byte form, as (id, data) (RFC 8285 section 4.2).
+pub(crate) fn elements(mut content: &[u8]) -> Vec<(u8, Vec<u8>)> {
+    let mut elements = Vec::new();
+    while let Some((&first, rest)) = content.split_first() {
+        let (data, rest) = if first == 0 {
+            (None, rest)
+        } else {
+            let (data, rest) = rest.split_at(usize::from(first & 0x0f) + 1);
+            (Some(data), rest)
+        };
+        elements.extend(data.map(|data| (first >> 4, data.to_vec())));
+        content = rest;
+    }
+    elements
+}

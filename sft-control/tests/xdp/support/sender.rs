@@ -19,9 +19,11 @@ pub(crate) struct Sender {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Extras {
     pub(crate) level: Option<u8>,
-    /// First byte of the generic frame descriptor.
-    pub(crate) descriptor: Option<u8>,
+    /// First byte of the generic frame descriptor, and the number of the frame if the packet begins one.
+    pub(crate) descriptor: Option<(u8, u16)>,
     pub(crate) transport_sequence: Option<u16>,
+    /// `abs-send-time`, 24 bits, and a RID.
+    pub(crate) names_sender: bool,
     pub(crate) padding_only: bool,
 }
 
@@ -42,13 +44,17 @@ impl Sender {
             timestamp: (index as u32).wrapping_mul(960),
             ssrc: self.ssrc,
             padding: extras.padding_only,
+            csrcs: vec![7; index as usize % 3],
             ..Header::default()
         };
         let mut elements = Vec::new();
         elements.extend(extras.level.into_iter().flat_map(|level| [0x10, level]));
         let sequence = extras.transport_sequence.map(u16::to_be_bytes);
         elements.extend(sequence.into_iter().flat_map(|[high, low]| [0x31, high, low]));
-        elements.extend(extras.descriptor.into_iter().flat_map(|first| [0xb0, first]));
+        if extras.names_sender {
+            elements.extend([0x22, 1, 2, 3, 0x40, b'h']);
+        }
+        elements.extend(extras.descriptor.into_iter().flat_map(descriptor));
         if !elements.is_empty() {
             header = header.with_extension(ONE_BYTE, &elements);
         }
@@ -70,4 +76,14 @@ impl Sender {
     pub(crate) fn loud(&self, index: u64, payload: &[u8]) -> Vec<u8> {
         self.frame(&self.packet(index, Extras { level: Some(10), ..Extras::default() }, payload))
     }
+}
+
+/// An element with a generic frame descriptor (sft-protocol.md 10.7).
+fn descriptor((first, frame): (u8, u16)) -> Vec<u8> {
+    const FIRST_OF_FRAME: u8 = 0x80;
+    if first & FIRST_OF_FRAME == 0 {
+        return vec![0xb0, first];
+    }
+    let [low, high] = frame.to_le_bytes();
+    vec![0xb3, first, 1, low, high]
 }

@@ -20,6 +20,21 @@ struct World {
     high: Source,
     low: Source,
     sequence: u64,
+    /// By the SSRC of the slot.
+    slots: HashMap<u32, Slot>,
+    /// When packets are sent, since the process began.
+    clock: Duration,
+}
+
+/// A slot as the server keeps it.
+#[derive(Clone, Copy)]
+struct Slot {
+    stream: Stream,
+    timestamp: u32,
+    timestamp_offset: u32,
+    frame: u16,
+    frame_offset: u16,
+    since: Duration,
 }
 
 /// A copy as the server sends it.
@@ -30,8 +45,14 @@ struct Sent {
     timestamp: u32,
     csrc: Vec<u32>,
     extension: Option<u8>,
+    frame: Option<u16>,
+    leaks: bool,
+    report: Option<Report>,
     payload: Vec<u8>,
 }
+
+/// The server's clock when the process began.
+const BEGAN: Duration = Duration::from_secs(1_800_000_000);
 
 fn announced(leg: u16) -> Announced {
     Announced { audio: 1000 + u32::from(leg), video: 2000 + u32::from(leg) }
@@ -55,6 +76,8 @@ impl World {
             high: source(OTHER, Stream::High),
             low: source(OTHER, Stream::Low),
             sequence: 65_530,
+            slots: HashMap::new(),
+            clock: Duration::ZERO,
         }
     }
 
@@ -63,25 +86,63 @@ impl World {
         let video = packet.stream != Stream::Audio;
         let marker = read_marker(&packet.payload, video).unwrap();
         self.sequence += 1;
+        let slot = self.slot(packet, &marker, ssrc);
+        // Of the packet itself: it was recorded when it was sent.
+        let report = Report { at: BEGAN + marker.sent, timestamp: slot.timestamp };
         Sent {
             ssrc,
             sequence: self.sequence,
-            timestamp: packet.timestamp.wrapping_add(5),
+            timestamp: slot.timestamp,
+            frame: (video && marker.first).then_some(slot.frame),
+            leaks: false,
+            report: Some(report),
             csrc: vec![if video { announced.video } else { announced.audio }],
             extension: Some(marker.extension),
             payload: packet.payload.clone(),
         }
     }
 
+    /// The slot after this packet. A new stream continues its numbers, and its timestamps by the clock.
+    fn slot(&mut self, packet: &Packet, marker: &Marker, ssrc: u32) -> Slot {
+        let video = packet.stream != Stream::Audio;
+        let fresh = Slot {
+            stream: packet.stream,
+            timestamp: packet.timestamp.wrapping_add(5),
+            timestamp_offset: 5,
+            frame: 7,
+            frame_offset: 7_u16.wrapping_sub(marker.frame),
+            since: marker.sent,
+        };
+        let known = self.slots.get(&ssrc).copied().unwrap_or(fresh);
+        let mut slot = Slot { since: marker.sent, ..known };
+        if known.stream != packet.stream {
+            let passed = (marker.sent - known.since).as_millis() as u32;
+            let step = if video { (passed * 90).max(9000) } else { (passed * 48).max(1920) };
+            slot.stream = packet.stream;
+            slot.timestamp_offset = known.timestamp.wrapping_add(step).wrapping_sub(packet.timestamp);
+            slot.frame_offset = known.frame.wrapping_add(1).wrapping_sub(marker.frame);
+        }
+        slot.timestamp = packet.timestamp.wrapping_add(slot.timestamp_offset);
+        slot.frame = marker.frame.wrapping_add(slot.frame_offset);
+        self.slots.insert(ssrc, slot);
+        slot
+    }
+
+    fn moment(&self) -> Moment {
+        Moment { at: self.clock, ..MOMENT }
+    }
+
     /// Copies of the next audio packets, in slot 3.
     fn audio(&mut self, count: usize) -> Vec<Sent> {
-        let packets: Vec<Packet> = (0..count).map(|_| self.audio.audio(true, INTERVAL, MOMENT)).collect();
+        let packets: Vec<Packet> =
+            (0..count).map(|_| self.audio.audio(true, INTERVAL, self.moment())).collect();
         packets.iter().map(|packet| self.copy(packet, AUDIO[3])).collect()
     }
 
     /// Copies of the next pictures of the higher layer, in video slot 0.
     fn video(&mut self, count: usize) -> Vec<Sent> {
-        let packets: Vec<Packet> = (0..count).flat_map(|_| self.high.frame(INTERVAL, MOMENT)).collect();
+        let packets: Vec<Packet> =
+            (0..count).flat_map(|_| self.high.frame(INTERVAL, self.moment())).collect();
         packets.iter().map(|packet| self.copy(packet, VIDEO[0])).collect()
     }
 
@@ -93,9 +154,12 @@ impl World {
                 timestamp: sent.timestamp,
                 csrc: &sent.csrc,
                 extension: sent.extension,
+                frame: sent.frame,
+                leaks: sent.leaks,
+                report: sent.report,
                 payload: &sent.payload,
             };
-            self.checker.receive(&copy, Duration::from_millis(1));
+            self.checker.receive(&copy, self.clock + Duration::from_millis(1));
         }
     }
 
@@ -209,11 +273,12 @@ fn videos_that_nobody_asked_for_are_found() {
 #[test]
 fn wrong_headers_are_found() {
     type Change = fn(&mut Sent);
-    let cases: [(Fault, Change); 7] = [
+    let cases: [(Fault, Change); 8] = [
         (Fault::Csrc, |copy| copy.csrc[0] += 1),
         (Fault::Csrc, |copy| copy.csrc.clear()),
         (Fault::Csrc, |copy| copy.csrc.push(7)),
         (Fault::Extension, |copy| copy.extension = None),
+        (Fault::Leak, |copy| copy.leaks = true),
         (Fault::Timestamp, |copy| copy.timestamp += 1),
         (Fault::Payload, |copy| copy.payload[100] ^= 1),
         (Fault::Refused, |copy| copy.ssrc = 99),
@@ -242,4 +307,88 @@ fn packets_of_others_are_found() {
         world.receive(&copies);
         assert_eq!(world.only_fault(), (fault, 1));
     }
+}
+
+/// Copies of both layers: the lower one has followed after a pause, in another run.
+fn after_a_pause(world: &mut World, pause: Duration) -> Vec<Sent> {
+    let mut copies = world.video(2);
+    world.receive(&copies);
+    world.checker.select(&[Selected { sender: OTHER, high: false }]);
+    world.clock += pause;
+    let moment = world.moment();
+    let packets: Vec<Packet> = (0..2).flat_map(|_| world.low.frame(INTERVAL, moment)).collect();
+    copies.clear();
+    copies.extend(packets.iter().map(|packet| world.copy(packet, VIDEO[0])));
+    copies
+}
+
+#[test]
+fn numbers_that_go_on_across_a_pause_are_right() {
+    for pause in [0, 40, 500, 10_000].map(Duration::from_millis) {
+        let mut world = World::new();
+        let copies = after_a_pause(&mut world, pause);
+        world.receive(&copies);
+        assert_eq!(world.checker.faults.total(), 0, "{:?}", world.checker.faults);
+    }
+}
+
+#[test]
+fn frames_that_are_not_numbered_on_are_found() {
+    type Change = fn(&mut [Sent]);
+    // At the switch, and within the run.
+    let cases: [(Change, u64); 3] = [
+        (|copies| copies.iter_mut().for_each(|copy| copy.frame = copy.frame.map(|n| n + 1)), 1),
+        (|copies| copies.last_mut().unwrap().frame = Some(99), 1),
+        (|copies| copies[0].frame = None, 1),
+    ];
+    for (change, count) in cases {
+        let mut world = World::new();
+        let mut copies = after_a_pause(&mut world, Duration::ZERO);
+        change(&mut copies);
+        world.receive(&copies);
+        assert_eq!(world.only_fault(), (Fault::FrameNumber, count));
+    }
+}
+
+#[test]
+fn timestamps_that_do_not_follow_the_clock_are_found() {
+    for (pause, step) in [(10_000, 9000_u32), (10_000, 2 * 900_000), (10, 8999)] {
+        let mut world = World::new();
+        let mut copies = after_a_pause(&mut world, Duration::from_millis(pause));
+        let right = 9000.max(90 * pause as u32);
+        for copy in &mut copies {
+            let moved = step.wrapping_sub(right);
+            copy.timestamp = copy.timestamp.wrapping_add(moved);
+            copy.report = copy
+                .report
+                .map(|report| Report { timestamp: report.timestamp.wrapping_add(moved), ..report });
+        }
+        world.receive(&copies);
+        assert_eq!(world.only_fault(), (Fault::Timestamp, 1), "{step} ticks in {pause} ms");
+    }
+}
+
+#[test]
+fn slots_without_a_report_are_found() {
+    let mut world = World::new();
+    for _ in 0..5 {
+        let mut copies = world.audio(1);
+        copies[0].report = None;
+        world.receive(&copies);
+        world.clock += Duration::from_secs(1);
+    }
+    assert_eq!(world.only_fault(), (Fault::SenderReport, 1));
+}
+
+#[test]
+fn reports_that_put_audio_and_video_apart_are_found() {
+    let mut world = World::new();
+    let audio = world.audio(1);
+    world.receive(&audio);
+    let mut video = world.video(1);
+    for copy in &mut video {
+        copy.report = copy.report.map(|report| Report { at: report.at + Duration::from_secs(1), ..report });
+    }
+    world.receive(&video);
+    assert_eq!(world.only_fault(), (Fault::SenderReport, video.len() as u64));
 }

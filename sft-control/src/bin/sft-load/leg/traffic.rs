@@ -1,15 +1,23 @@
 //! What goes over the socket: datagrams in and out of str0m, and what str0m makes of them.
 
-use std::{io::ErrorKind, net::SocketAddr, time::Instant};
+use std::{
+    io::ErrorKind,
+    net::SocketAddr,
+    time::{Instant, UNIX_EPOCH},
+};
 
 use str0m::{
     Event, IceConnectionState, Input, Output,
     net::{Protocol, Receive, Transmit},
-    rtp::RtpPacket,
+    rtp::{ExtensionValues, RtpPacket, rtcp::SenderInfo},
 };
 
 use super::{Leg, LegError};
-use crate::{checker::Copy, descriptor::Descriptor, fault::Fault};
+use crate::{
+    checker::{Copy, Report},
+    descriptor::Descriptor,
+    fault::Fault,
+};
 
 /// Of the data channel that the server opens (sft-protocol.md 8).
 const LABEL: &str = "calling-3.0";
@@ -127,16 +135,35 @@ impl Leg {
         let header = &packet.header;
         let level = header.ext_vals.audio_level.zip(header.ext_vals.voice_activity);
         let level = level.map(|(level, voice)| level.unsigned_abs() | if voice { 0x80 } else { 0 });
-        let frame = header.ext_vals.user_values.get::<Descriptor>().map(Descriptor::first_byte);
+        let descriptor = header.ext_vals.user_values.get::<Descriptor>();
         let copy = Copy {
             ssrc: *header.ssrc,
             sequence: *packet.seq_no,
             timestamp: header.timestamp,
             csrc: &header.csrc[..header.csrc_count.min(header.csrc.len())],
-            extension: level.or(frame),
+            extension: level.or(descriptor.map(Descriptor::first_byte)),
+            frame: descriptor.and_then(Descriptor::frame),
+            leaks: has_private(&header.ext_vals),
+            report: packet.last_sender_info.map(report),
             payload: &packet.payload,
         };
         self.checker.receive(&copy, packet.timestamp.saturating_duration_since(self.run.began));
+    }
+}
+
+/// Whether there are extensions that say something to the server alone: send time, transport-wide sequence number,
+/// RIDs.
+fn has_private(values: &ExtensionValues) -> bool {
+    values.abs_send_time.is_some()
+        || values.transport_cc.is_some()
+        || values.rid.is_some()
+        || values.rid_repair.is_some()
+}
+
+fn report(info: SenderInfo) -> Report {
+    Report {
+        at: info.ntp_time.duration_since(UNIX_EPOCH).unwrap_or_default(),
+        timestamp: info.rtp_time.numer() as u32,
     }
 }
 

@@ -54,12 +54,25 @@ fn a_slot_changes_layer_at_a_key_frame() {
     assert_eq!(world.places(1, &Sent::video(1, Layer::Low, 101, DELTA_FRAME)), [(2, VIDEO, OUT_START + 1)]);
     let copies = world.copies(1, &Sent::video(1, Layer::High, 8, KEY_FRAME));
     assert_eq!(copies[0].index, OUT_START + 2);
-    assert_eq!(copies[0].timestamp, OUT_TIMESTAMP.wrapping_add(3000 + 9000));
+    assert_eq!(
+        copies[0].timestamp,
+        OUT_TIMESTAMP.wrapping_add(3000 + 9000),
+        "two packets came within 100 ms"
+    );
     assert_eq!(world.places(1, &Sent::video(1, Layer::Low, 102, DELTA_FRAME)), []);
     assert_eq!(world.drops(), [(DropReason::AwaitingKeyframe, 1), (DropReason::Superseded, 1)]);
     let slots = world.lane.slots(CONFERENCE);
     let slot = slots.iter().find(|slot| slot.ssrc == slot_ssrc(2, VIDEO)).unwrap();
     assert_eq!((slot.receiver, slot.run, slot.packets, slot.dropped), (LegId(2), 2, 3, 2));
+}
+
+#[test]
+fn a_pause_between_two_sources_shows_in_the_timestamps() {
+    let mut world = layers(vec![subscription(2, 0, 1)], vec![subscription(2, 0, 2)]);
+    world.copies(1, &Sent::video(1, Layer::Low, 100, KEY_FRAME));
+    world.now_ns += 700_000_000 - 1_000_000;
+    let copies = world.copies(1, &Sent::video(1, Layer::High, 7, KEY_FRAME));
+    assert_eq!(copies[0].timestamp, OUT_TIMESTAMP.wrapping_add(700 * 90));
 }
 
 #[test]
