@@ -68,6 +68,9 @@ pub(super) struct Serve {
     /// URL at which clients reach this server's HTTP listener; without it, http://ADDR
     #[arg(long, value_name = "URL")]
     pub(super) public_url: Option<String>,
+    /// Serve a page at /try with which anybody who reaches the HTTP listener can make a call in the browser
+    #[arg(long = "try")]
+    pub(super) try_page: bool,
     #[command(flatten)]
     pub(super) admission: Admission,
     #[command(flatten)]

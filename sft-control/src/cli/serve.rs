@@ -55,6 +55,7 @@ async fn run(options: &Serve) -> Result<(), CliError> {
     let (engine, ended) = Engine::start(settings(options, &url)?).await?;
 
     let requests = Join::new(engine.clone(), &url, options.limits.max_body);
+    let requests = if options.try_page { requests.with_try_page() } else { requests };
     let serve_join = Listener::Tcp(join)
         .serve(options.limits.max_connections, move |request| requests.clone().respond(request));
     let scraped = engine.clone();
@@ -65,6 +66,9 @@ async fn run(options: &Serve) -> Result<(), CliError> {
         Listener::Unix(control).serve(OPERATORS, move |request| answer_control(asked.clone(), request));
 
     tracing::info!(http = %options.http, metrics = %options.metrics, %url, "serving");
+    if options.try_page {
+        tracing::info!("to try it out: {}/try", url.trim_end_matches('/'));
+    }
     tokio::select! {
         () = serve_join => {}
         () = serve_metrics => {}

@@ -8,7 +8,10 @@ use std::sync::{
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::snapshot::Snapshot;
-use crate::core::event::{Reply, RequestId};
+use crate::{
+    core::event::{Reply, RequestId},
+    dataplane::lanes::LaneStatus,
+};
 
 /// Commands that wait for the engine at most; whoever comes later is refused at once.
 const QUEUE: usize = 4096;
@@ -18,6 +21,7 @@ pub(super) enum Command {
     Request { id: RequestId, group: String, body: Vec<u8>, reply: oneshot::Sender<Reply> },
     RequestGone(RequestId),
     Snapshot(oneshot::Sender<Snapshot>),
+    Lane { group: String, answer: oneshot::Sender<Option<LaneStatus>> },
     Drain,
     Stop(oneshot::Sender<()>),
 }
@@ -67,6 +71,17 @@ impl Handle {
     pub async fn snapshot(&self) -> Result<Snapshot, Unavailable> {
         let (answer, receiver) = oneshot::channel();
         self.commands.send(Command::Snapshot(answer)).await.map_err(|_| Unavailable)?;
+        receiver.await.map_err(|_| Unavailable)
+    }
+
+    /// The lane that carries a conference, and why; `None` if there is no conference of this group.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the queue is full or the engine does not answer.
+    pub async fn lane(&self, group: String) -> Result<Option<LaneStatus>, Unavailable> {
+        let (answer, receiver) = oneshot::channel();
+        // Anybody may ask, so that nobody may wait for room in the queue.
+        self.commands.try_send(Command::Lane { group, answer }).map_err(|_| Unavailable)?;
         receiver.await.map_err(|_| Unavailable)
     }
 

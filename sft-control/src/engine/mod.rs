@@ -132,6 +132,11 @@ impl Engine {
                 // Whoever asked may have gone.
                 drop(answer.send(self.snapshot()));
             }
+            Command::Lane { group, answer } => {
+                let conference = self.core.conference(&group);
+                let lane = conference.map(|id| self.lanes.status(id).unwrap_or(self.lanes.initial()).clone());
+                drop(answer.send(lane));
+            }
             Command::Drain => {
                 self.draining = true;
                 self.inputs.push_back(Input::Drain);

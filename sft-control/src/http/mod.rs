@@ -5,6 +5,7 @@
 mod join;
 mod listener;
 mod response;
+mod try_page;
 
 pub use join::Join;
 pub use listener::{Answer, Listener};
