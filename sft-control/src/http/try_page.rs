@@ -8,8 +8,8 @@ use aws_lc_rs::digest::{SHA256, digest};
 use hyper::{
     HeaderMap, Method, StatusCode,
     header::{
-        ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, LOCATION,
-        REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+        ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH,
+        LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
     },
 };
 
@@ -33,11 +33,7 @@ struct File {
 
 macro_rules! file {
     ($name:literal, $kind:expr) => {
-        File {
-            path: concat!("/try/", $name),
-            kind: $kind,
-            text: include_str!(concat!("try_page/", $name)),
-        }
+        File { path: concat!("/try/", $name), kind: $kind, text: include_str!(concat!("try_page/", $name)) }
     };
 }
 

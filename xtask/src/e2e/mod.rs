@@ -27,6 +27,8 @@ use crate::{
 enum Clients {
     /// Wire's calling library in Chromium, with further arguments for the harness.
     Browsers(&'static [&'static str]),
+    /// The server's own try page in Chromium, with further arguments for the harness.
+    TryPage(&'static [&'static str]),
     /// `sft-load`, with further arguments.
     Load(&'static [&'static str]),
 }
@@ -60,6 +62,15 @@ const fn refusal(
 ) -> Scenario {
     let clients = Clients::Browsers(arguments);
     Scenario { name, dataplane: "userspace", user: User::Root, server, clients }
+}
+
+/// The page that the server itself serves, in either lane.
+const fn try_page(
+    name: &'static str,
+    dataplane: &'static str,
+    arguments: &'static [&'static str],
+) -> Scenario {
+    Scenario { name, dataplane, user: User::Root, server: &["--try"], clients: Clients::TryPage(arguments) }
 }
 
 const fn load(name: &'static str, dataplane: &'static str, arguments: &'static [&'static str]) -> Scenario {
@@ -108,6 +119,8 @@ const SCENARIOS: &[Scenario] = &[
         &["--token-secret", SECRET_FILE],
         &["--refused", "5", "--secret", SECRET_FILE, "--token", "join"],
     ),
+    try_page("browsers_try_page", "xdp", &["--lane", "kernel"]),
+    try_page("browsers_try_page_userspace", "userspace", &["--lane", "userspace"]),
     load("load_kernel", "xdp", &["--legs", "20", "--talkers", "5", "--video", "--seconds", "10"]),
     load(
         "load_kernel_counter_mode",
@@ -235,8 +248,12 @@ impl Bench {
             Clients::Browsers(arguments) => {
                 command.arg("node").arg(self.harness.join("call.mjs")).args(["--sft", &url]);
                 command.arg("--metrics").arg(format!("http://{SERVER_ADDRESS}:{METRICS_PORT}/metrics"));
-                command.arg("--output").arg(root().join("target/e2e/results").join(scenario.name));
+                command.arg("--output").arg(results(scenario));
                 command.args(self.arguments(arguments));
+            }
+            Clients::TryPage(arguments) => {
+                command.arg("node").arg(self.harness.join("try.mjs")).args(["--sft", &url]);
+                command.arg("--output").arg(results(scenario)).args(arguments);
             }
             Clients::Load(arguments) => {
                 command.arg(root().join("target/release/sft-load")).args(["--url", &url]);
@@ -261,6 +278,11 @@ impl Bench {
         let status = child.wait().map_err(Failure::io("waiting for the clients"))?;
         if status.success() { Ok(()) } else { Err(Failure::new(format!("the clients' verdict: {status}"))) }
     }
+}
+
+/// Where the logs of a scenario's clients go.
+fn results(scenario: &Scenario) -> PathBuf {
+    root().join("target/e2e/results").join(scenario.name)
 }
 
 impl Drop for Bench {

@@ -80,7 +80,7 @@ export function timeText(ms) {
   return ms < 10 ? `${ms.toFixed(1)} ms` : `${Math.round(ms)} ms`;
 }
 
-export const framesText = frames => (frames ? `${Math.round(frames)} /s` : NOTHING);
+export const framesText = frames => (frames ? `${Math.round(frames)} fps` : NOTHING);
 
 export const sizeText = ({ width, height }) => (width ? `${width} × ${height}` : NOTHING);
 

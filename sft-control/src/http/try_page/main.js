@@ -51,7 +51,7 @@ async function join() {
   const identity = await deriveCall(decodeSecret(location.hash.slice(1)));
   session = new Session({ identity, media, onEnd: ended });
   document.body.dataset.view = 'call';
-  find('leave').focus();
+  find('microphone').focus();
   showDevices();
   await session.start();
 }

@@ -1,11 +1,11 @@
 // The call on the screen: keeps tiles, sound and figures in step with it.
 
 import { Call } from './call.js';
-import { Figures } from './figures.js';
+import { Figures, timeText } from './figures.js';
 import { nameOf } from './roster.js';
 import { Speaking } from './speaking.js';
 import { OwnTile, RemoteTile } from './tiles.js';
-import { laneText, STATES, timeText } from './words.js';
+import { laneText, STATES } from './words.js';
 
 const FIGURES_INTERVAL = 1_000;
 // A participant whose last frames did not decrypt, and none of so long did, has another key.
@@ -67,7 +67,8 @@ export class Session {
     if (state === 'ended') {
       clearInterval(this.#timer);
       this.#speaking.stop();
-      this.#call.receivers('audio').forEach((_, slot) => this.#play(slot, null));
+      find('voices').replaceChildren();
+      find('status').textContent = '';
       this.#onEnd(reason);
       return;
     }

@@ -1,7 +1,7 @@
 // The tiles: one picture with its figures for each participant.
 
 import { framesText, layerOf, lossText, rateText, sizeText, timeText } from './figures.js';
-import { NOTES } from './words.js';
+import { LANES, NOTES, OWN_HINT } from './words.js';
 import { QUALITIES } from './signalling.js';
 
 // Makes an element; children may be elements or text.
@@ -77,7 +77,7 @@ class Tile {
   }
 
   set lane({ lane, reason }) {
-    this.#lane.textContent = lane ?? '';
+    this.#lane.textContent = LANES[lane] ?? '';
     this.#lane.title = reason ?? '';
     this.#lane.dataset.lane = lane ?? '';
     this.#lane.hidden = !lane;
@@ -91,6 +91,7 @@ class Tile {
 export class OwnTile extends Tile {
   constructor(name) {
     super({ name: `${name} (you)`, figures: OWN_FIGURES, own: true });
+    this.element.append(make('p', { className: 'hint' }, OWN_HINT));
   }
 
   figures({ layers, voice, roundTrip }) {

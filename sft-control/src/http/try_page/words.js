@@ -48,6 +48,10 @@ export const NOTES = {
   slots: 'Nine cameras are shown at most',
 };
 
+export const LANES = { kernel: 'kernel', user: 'userspace' };
+
+export const OWN_HINT = 'You send both layers, the server forwards one to each receiver.';
+
 export function laneText({ lane, reason } = {}) {
   if (lane === 'kernel') return 'Media goes through the kernel (XDP).';
   if (lane === 'user') return `Media goes through userspace${reason ? `: ${reason}` : ''}.`;
