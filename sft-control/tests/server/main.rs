@@ -5,3 +5,4 @@
 mod datagrams;
 mod join;
 mod support;
+mod try_page;

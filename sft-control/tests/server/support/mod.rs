@@ -40,6 +40,15 @@ pub(crate) fn config() -> core::Config {
 
 impl Server {
     pub(crate) fn start(config: core::Config) -> Server {
+        Server::start_join(config, |join| join)
+    }
+
+    /// With the page for trying it out.
+    pub(crate) fn start_with_try_page(config: core::Config) -> Server {
+        Server::start_join(config, Join::with_try_page)
+    }
+
+    fn start_join(config: core::Config, arrange: impl FnOnce(Join) -> Join) -> Server {
         let runtime = Runtime::new().unwrap();
         // A port that was free a moment ago.
         let media = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -55,7 +64,7 @@ impl Server {
             let (engine, _) = Engine::start(settings).await.unwrap();
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let http = listener.local_addr().unwrap();
-            let join = Join::new(engine.clone(), "http://127.0.0.1", BODY);
+            let join = arrange(Join::new(engine.clone(), "http://127.0.0.1", BODY));
             let serve = Listener::Tcp(listener).serve(64, move |request| join.clone().respond(request));
             tokio::spawn(serve);
             (engine, http)
