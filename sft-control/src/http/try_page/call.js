@@ -15,7 +15,9 @@ export class Call {
   #server;
   #connection = null;
   #on;
+  // What the server has been told over this connection.
   #selection = '';
+  #announced = false;
   // 'joining', 'connected', 'reconnecting' or 'ended'
   #state = 'joining';
   roster;
@@ -96,6 +98,7 @@ export class Call {
   async #connect({ update }) {
     this.#connection?.close();
     this.#selection = '';
+    this.#announced = false;
     const connection = new Connection({
       worker: this.#worker, server: this.#server, identity: this.#identity,
       on: {
@@ -109,7 +112,6 @@ export class Call {
     this.#connection = connection;
     await connection.open({ update, tracks: { audio: this.#media.microphone, video: this.#media.camera } });
     if (this.#connection !== connection || this.#state === 'ended') return connection.close();
-    this.announce();
     this.#turn('connected');
   }
 
@@ -135,6 +137,9 @@ export class Call {
       own: { audio: self?.audio ?? 0, video: self?.video ?? 0 },
       sources: { audio: this.roster.sources('audio'), video: this.roster.sources('video') },
     });
+    // Now the server has the channel open, too; before, what this participant says of itself may be lost.
+    if (!this.#announced) this.announce();
+    this.#announced = true;
     this.#connection.channel.authorise(others.map(({ entry }) => entry));
     this.#select();
   }
