@@ -41,7 +41,8 @@ export class Call {
     try {
       await this.#connect({ update: false });
     } catch (error) {
-      this.#end(error instanceof Refused ? error.reason : 'media');
+      if (!(error instanceof Refused)) console.error(error);
+      this.#end(error.reason ?? 'broken');
     }
   }
 
@@ -123,7 +124,7 @@ export class Call {
       try {
         await this.#connect({ update: true });
       } catch (error) {
-        if (error instanceof Refused && error.final) this.#end(error.reason);
+        if (error.final) this.#end(error.reason);
         else await sleep(pause);
       }
     }

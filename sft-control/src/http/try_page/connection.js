@@ -1,6 +1,6 @@
 // One peer connection to the server: the offer's m-lines, the layers of video, encryption, and how it ends.
 
-import { Channel } from './signalling.js';
+import { Channel, Refused } from './signalling.js';
 
 const CONNECT_TIMEOUT = 15_000;
 const GATHER_TIMEOUT = 2_000;
@@ -33,8 +33,9 @@ const modern = sdp => sdp
   .replace('m=application 9 DTLS/SCTP 5000', 'm=application 9 UDP/DTLS/SCTP webrtc-datachannel')
   .replace('a=sctpmap:5000 webrtc-datachannel 16', 'a=sctp-port:5000');
 
-function within(ms, promise) {
-  const timeout = new Promise((_, reject) => setTimeout(() => reject(new Error('timeout')), ms));
+// Fails with `error` if the promise takes longer.
+function within(ms, promise, error) {
+  const timeout = new Promise((_, reject) => setTimeout(() => reject(error), ms));
   return Promise.race([promise, timeout]);
 }
 
@@ -74,7 +75,7 @@ export class Connection {
     await Promise.all(Object.entries(tracks).map(([kind, track]) => this.send(kind, track)));
     await this.#gathered();
     await this.server.postAnswer(this.#pc.localDescription.sdp);
-    await within(CONNECT_TIMEOUT, opened);
+    await within(CONNECT_TIMEOUT, opened, new Refused('media'));
     this.#pc.addEventListener('connectionstatechange', () => this.#watch());
     this.#watch();
   }
@@ -132,7 +133,7 @@ export class Connection {
       this.#pc.addEventListener('icegatheringstatechange', check);
       check();
     });
-    return within(GATHER_TIMEOUT, complete).catch(() => {});
+    return Promise.race([complete, new Promise(resolve => setTimeout(resolve, GATHER_TIMEOUT))]);
   }
 
   #watch() {

@@ -19,7 +19,7 @@ export const REASONS = {
   full: 'The server is full. Try again when a call has ended.',
   draining: 'The server is about to stop and takes no new calls.',
   refused: 'The server has refused the request.',
-  broken: 'The server has sent something that this page does not understand.',
+  broken: 'Server and browser do not understand each other. The console of the browser may say more.',
   unreachable: 'The server does not answer.',
   media: 'No way was found for the media: is the UDP port of the server reachable from here?',
   dropped: 'The server has ended this connection.',
@@ -50,7 +50,7 @@ export const NOTES = {
 
 export const LANES = { kernel: 'kernel', user: 'userspace' };
 
-export const OWN_HINT = 'You send both layers, the server forwards one to each receiver.';
+export const OWN_HINT = 'The server forwards one layer to each receiver.';
 
 export function laneText({ lane, reason } = {}) {
   if (lane === 'kernel') return 'Media goes through the kernel (XDP).';
