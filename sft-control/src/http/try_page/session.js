@@ -8,6 +8,7 @@ import { OwnTile, RemoteTile } from './tiles.js';
 import { laneText, STATES } from './words.js';
 
 const FIGURES_INTERVAL = 1_000;
+const LANE_INTERVAL = 2_000;
 // A participant whose last frames did not decrypt, and none of so long did, has another key.
 const SEALED_TIME = 3_000;
 
@@ -18,7 +19,8 @@ export class Session {
   #media;
   #call;
   #speaking;
-  #timer;
+  #timers = [];
+  #asking = false;
   #onEnd;
   #tiles = new Map();
   #own;
@@ -45,7 +47,9 @@ export class Session {
       userOf: ssrc => this.#call.roster.userOfAudio(ssrc),
       show: speakers => this.#tiles.forEach((tile, user) => { tile.speaking = speakers.has(user); }),
     });
-    this.#timer = setInterval(() => this.#measure(), FIGURES_INTERVAL);
+    this.#timers = [
+      setInterval(() => this.#measure(), FIGURES_INTERVAL), setInterval(() => this.#askLane(), LANE_INTERVAL),
+    ];
     this.#arrange();
   }
 
@@ -65,7 +69,7 @@ export class Session {
   #turn(state, reason) {
     this.#state = state;
     if (state === 'ended') {
-      clearInterval(this.#timer);
+      this.#timers.forEach(clearInterval);
       this.#speaking.stop();
       find('voices').replaceChildren();
       find('status').textContent = '';
@@ -73,6 +77,17 @@ export class Session {
       return;
     }
     this.#arrange();
+    if (state === 'connected') this.#askLane();
+  }
+
+  // The lane can change during the call, and only the server knows it. One question at a time.
+  async #askLane() {
+    if (this.#asking || this.#state !== 'connected') return;
+    this.#asking = true;
+    this.#lane = await this.#call.lane() ?? this.#lane;
+    this.#asking = false;
+    for (const tile of [this.#own, ...this.#tiles.values()]) tile.lane = this.#lane;
+    this.#say();
   }
 
   #say() {
@@ -120,7 +135,8 @@ export class Session {
     const player = find('voices').children[slot] ?? find('voices').appendChild(new Audio());
     if ((player.srcObject?.getTracks()[0] ?? null) === track) return;
     player.srcObject = track && new MediaStream([track]);
-    if (track) player.play().catch(() => {});
+    // A browser that plays nothing without a click gets one sooner or later.
+    if (track) player.play().catch(() => addEventListener('click', () => player.play(), { once: true }));
   }
 
   #note(counts) {
@@ -142,10 +158,8 @@ export class Session {
   async #measure() {
     const report = await this.#call.stats();
     if (!report) return;
-    this.#lane = await this.#call.lane() ?? {};
     const figures = this.#figures.read(report);
     this.#own.figures(figures);
-    this.#own.lane = this.#lane;
     find('round-trip').textContent = timeText(figures.roundTrip);
     this.#measureOthers(figures.received);
     this.#arrange();
@@ -156,10 +170,9 @@ export class Session {
     const voices = this.#call.receivers('audio');
     for (const { user, size } of this.#call.roster.others) {
       const tile = this.#tiles.get(user);
-      const voice = voices.findIndex(receiver => this.#speaking.userOf(receiver) === user);
+      const voice = voices.indexOf(this.#speaking.receiverOf(user));
       const slot = this.#call.roster.slotOf(user);
       const video = slot === -1 ? null : received.get(String(voices.length + 1 + slot));
-      tile.lane = this.#lane;
       tile.decoding = Boolean(video?.frames);
       tile.figures({ video, voice: voice === -1 ? null : received.get(String(voice + 1)), cameraSize: size });
     }

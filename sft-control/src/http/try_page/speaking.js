@@ -7,7 +7,9 @@ const HOLD = 450;       // ms, so that the mark does not flicker between words
 const LOUD = 0.016;
 
 export class Speaking {
+  // By user: when it was last loud.
   #heard = new Map();
+  // By receiver: whose voice it played last, and when that packet was played.
   #last = new Map();
   #timer;
 
@@ -15,15 +17,16 @@ export class Speaking {
   // who speak.
   constructor({ receivers, userOf, show }) {
     this.#timer = setInterval(() => {
-      for (const receiver of receivers()) this.#listen(receiver, userOf);
+      this.#last = new Map(receivers().map(receiver => [receiver, this.#listen(receiver, userOf)]));
       const now = performance.now();
       show(new Set([...this.#heard].filter(([, at]) => now - at < HOLD).map(([user]) => user)));
     }, INTERVAL);
   }
 
-  // The user whose voice a receiver played last.
-  userOf(receiver) {
-    return this.#last.get(receiver)?.user;
+  // The receiver that has played this user's voice last, if any has.
+  receiverOf(user) {
+    const those = [...this.#last].filter(([, last]) => last?.user === user);
+    return those.sort(([, a], [, b]) => b.timestamp - a.timestamp)[0]?.[0];
   }
 
   stop() {
@@ -32,13 +35,13 @@ export class Speaking {
 
   #listen(receiver, userOf) {
     const [newest] = receiver.getContributingSources().sort((a, b) => b.timestamp - a.timestamp);
-    if (!newest) return;
-    const before = this.#last.get(receiver);
+    if (!newest) return null;
+    const { timestamp } = newest;
     const user = userOf(newest.source);
-    this.#last.set(receiver, { user, timestamp: newest.timestamp });
-    // Nothing new has come since the last look.
-    if (!user || before?.timestamp === newest.timestamp) return;
+    // Otherwise nothing new has come since the last look.
+    const isNew = timestamp !== this.#last.get(receiver)?.timestamp;
     const level = newest.audioLevel ?? receiver.getSynchronizationSources()[0]?.audioLevel ?? 0;
-    if (level > LOUD) this.#heard.set(user, performance.now());
+    if (user && isNew && level > LOUD) this.#heard.set(user, performance.now());
+    return { user, timestamp };
   }
 }
