@@ -77,6 +77,8 @@ export const lossText = loss => (loss === null ? NOTHING : `${(100 * loss).toFix
 
 export function timeText(ms) {
   if (ms === null) return NOTHING;
+  // Firefox rounds.
+  if (ms < 0.05) return '< 1 ms';
   return ms < 10 ? `${ms.toFixed(1)} ms` : `${Math.round(ms)} ms`;
 }
 
@@ -87,7 +89,7 @@ export const sizeText = ({ width, height }) => (width ? `${width} × ${height}` 
 // Which layer a received picture is. Packets do not tell receivers; but its sender has told the camera's size, and
 // the low layer has half of it.
 export function layerOf({ width, height }, cameraSize) {
-  const [full] = cameraSize.split('x').map(Number).sort((a, b) => b - a);
-  if (!width || !full) return '';
-  return Math.max(width, height) > 0.75 * full ? 'h' : 'l';
+  const size = /^(\d{1,5})x(\d{1,5})$/.exec(cameraSize);
+  if (!width || !size) return '';
+  return Math.max(width, height) > 0.75 * Math.max(size[1], size[2]) ? 'h' : 'l';
 }

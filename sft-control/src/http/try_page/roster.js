@@ -10,8 +10,8 @@ const NAMES = [
 ];
 
 export function nameOf(user) {
-  const bird = NAMES[parseInt(user.slice(0, 2), 16) % NAMES.length];
-  return `${bird} ${user.slice(2, 4)}`;
+  const sum = Array.from(user).reduce((hash, character) => (31 * hash + character.charCodeAt(0)) >>> 0, 0);
+  return `${NAMES[sum % NAMES.length]} ${user.slice(0, 2)}`;
 }
 
 const number = text => Number.parseInt(text, 10) || 0;
