@@ -69,8 +69,8 @@ async function start() {
   // Another link pasted into the same tab is another call.
   addEventListener('hashchange', () => location.reload());
   if (reason) {
-    find('join').disabled = true;
     showLobby(REASONS[reason]);
+    document.body.dataset.view = 'closed';
     return;
   }
   find('join').addEventListener('click', join);

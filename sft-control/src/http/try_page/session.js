@@ -1,7 +1,7 @@
 // The call on the screen: keeps tiles, sound and figures in step with it.
 
 import { Call } from './call.js';
-import { Figures, timeText } from './figures.js';
+import { Figures } from './figures.js';
 import { nameOf } from './roster.js';
 import { Speaking } from './speaking.js';
 import { OwnTile, RemoteTile } from './tiles.js';
@@ -160,7 +160,6 @@ export class Session {
     if (!report) return;
     const figures = this.#figures.read(report);
     this.#own.figures(figures);
-    find('round-trip').textContent = timeText(figures.roundTrip);
     this.#measureOthers(figures.received);
     this.#arrange();
   }

@@ -1,7 +1,7 @@
 // The tiles: one picture with its figures for each participant.
 
 import { framesText, layerOf, lossText, rateText, sizeText, timeText } from './figures.js';
-import { LANES, NOTES, OWN_HINT } from './words.js';
+import { LANES, NOTES } from './words.js';
 import { QUALITIES } from './signalling.js';
 
 // Makes an element; children may be elements or text.
@@ -22,11 +22,12 @@ export function icon(name) {
   return image;
 }
 
+const LAYERS = { h: 'high', l: 'low' };
 const REMOTE_FIGURES = {
   layer: 'Layer', video: 'Video', frames: 'Frames', loss: 'Loss', jitter: 'Jitter', voice: 'Voice',
 };
 const OWN_FIGURES = {
-  high: 'Layer h', low: 'Layer l', frames: 'Frames', loss: 'Loss', roundTrip: 'Round trip', voice: 'Voice',
+  high: 'Sent high', low: 'Sent low', frames: 'Frames', loss: 'Loss', voice: 'Voice', roundTrip: 'Round trip',
 };
 
 class Tile {
@@ -91,13 +92,12 @@ class Tile {
 export class OwnTile extends Tile {
   constructor(name) {
     super({ name: `${name} (you)`, figures: OWN_FIGURES, own: true });
-    this.element.append(make('p', { className: 'hint' }, OWN_HINT));
   }
 
   figures({ layers, voice, roundTrip }) {
     const layer = rid => layers.find(layer => layer.rid === rid) ?? { rate: 0, frames: 0, loss: null, width: 0 };
     const [high, low] = [layers.length === 1 && !layers[0].rid ? layers[0] : layer('h'), layer('l')];
-    const text = ({ rate, height }) => (rate && height ? `${height}p ${rateText(rate)}` : '–');
+    const text = ({ rate, height }) => (rate && height ? `${height}p · ${rateText(rate)}` : '–');
     this.fill({
       high: text(high), low: text(low), frames: framesText(Math.max(high.frames, low.frames)),
       loss: lossText(high.loss ?? low.loss ?? voice?.loss ?? null), roundTrip: timeText(roundTrip),
@@ -127,7 +127,7 @@ export class RemoteTile extends Tile {
     const flows = Boolean(video?.rate);
     const layer = flows ? layerOf(video, cameraSize) : '';
     this.fill({
-      layer: flows && video.width ? `${layer} ${sizeText(video)}`.trim() : '–',
+      layer: flows && video.width ? [LAYERS[layer], sizeText(video)].filter(Boolean).join(' · ') : '–',
       video: rateText(video?.rate), frames: framesText(flows ? video.frames : 0),
       loss: lossText((flows ? video : voice)?.loss ?? null),
       jitter: timeText((flows ? video : voice)?.jitter ?? null), voice: rateText(voice?.rate),

@@ -50,8 +50,6 @@ export const NOTES = {
 
 export const LANES = { kernel: 'kernel', user: 'userspace' };
 
-export const OWN_HINT = 'The server forwards one layer to each receiver.';
-
 export function laneText({ lane, reason } = {}) {
   if (lane === 'kernel') return 'Media goes through the kernel (XDP).';
   if (lane === 'user') return `Media goes through userspace${reason ? `: ${reason}` : ''}.`;

@@ -56,7 +56,6 @@
     view: () => document.body.dataset.view,
     observe: async () => ({
       status: document.querySelector('#status').textContent,
-      roundTrip: document.querySelector('#round-trip').textContent,
       tiles: [...document.querySelectorAll('.tile')].map(tile),
       ...await received(),
     }),
