@@ -17,6 +17,7 @@ const { values: options } = parseArgs({ options: {
   output: { type: 'string' },                     // directory for the log
   chromium: { type: 'string', default: 'chromium' },
   lane: { type: 'string', default: 'kernel' },    // the lane that the page must name: kernel | userspace
+  refused: { type: 'string' },                    // the server refuses, and the page must say why with this text
 } });
 
 const LINK = 'AAECAwQFBgcICQoLDA0ODw';
@@ -198,9 +199,23 @@ async function leave(anna, ben) {
   await until(async () => (await ben.page.call('view') === 'lobby' ? [] : ['no lobby']), TIMEOUT, 'ben is outside');
 }
 
+// What the page says outside of a call.
+async function problem(browser, text) {
+  const { page } = await open(browser, 'anna', LINK);
+  const says = async () => {
+    const said = await page.call('problem');
+    return said.includes(text) && await page.call('view') === 'lobby' ? [] : [`the page says "${said}"`];
+  };
+  await until(says, TIMEOUT, `the page says "${text}"`);
+}
+
 async function run(browser) {
   const answers = () => exchange(`${options.sft}/try`, { timeout: 1000 }).then(() => [], error => [error.message]);
   await until(answers, 15_000, 'the server serves the page');
+  if (options.refused) {
+    await problem(browser, options.refused);
+    return [];
+  }
   const problems = await vectorProblems(options.sft);
   const anna = await open(browser, 'anna', LINK);
   const ben = await open(browser, 'ben', LINK);

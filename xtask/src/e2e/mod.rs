@@ -64,13 +64,14 @@ const fn refusal(
     Scenario { name, dataplane: "userspace", user: User::Root, server, clients }
 }
 
-/// The page that the server itself serves, in either lane.
+/// The page that the server itself serves.
 const fn try_page(
     name: &'static str,
     dataplane: &'static str,
+    server: &'static [&'static str],
     arguments: &'static [&'static str],
 ) -> Scenario {
-    Scenario { name, dataplane, user: User::Root, server: &["--try"], clients: Clients::TryPage(arguments) }
+    Scenario { name, dataplane, user: User::Root, server, clients: Clients::TryPage(arguments) }
 }
 
 const fn load(name: &'static str, dataplane: &'static str, arguments: &'static [&'static str]) -> Scenario {
@@ -119,8 +120,20 @@ const SCENARIOS: &[Scenario] = &[
         &["--token-secret", SECRET_FILE],
         &["--refused", "5", "--secret", SECRET_FILE, "--token", "join"],
     ),
-    try_page("browsers_try_page", "xdp", &["--lane", "kernel"]),
-    try_page("browsers_try_page_userspace", "userspace", &["--lane", "userspace"]),
+    try_page("browsers_try_page", "xdp", &["--try"], &["--lane", "kernel"]),
+    try_page("browsers_try_page_userspace", "userspace", &["--try"], &["--lane", "userspace"]),
+    try_page(
+        "browsers_try_page_without_token",
+        "userspace",
+        &["--try", "--token-secret", SECRET_FILE],
+        &["--refused", "a token from its messaging backend"],
+    ),
+    try_page(
+        "browsers_try_page_full",
+        "userspace",
+        &["--try", "--max-legs", "0"],
+        &["--refused", "The server is full."],
+    ),
     load("load_kernel", "xdp", &["--legs", "20", "--talkers", "5", "--video", "--seconds", "10"]),
     load(
         "load_kernel_counter_mode",

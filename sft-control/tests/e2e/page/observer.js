@@ -54,6 +54,7 @@
     isReady: () => document.querySelector('#preview')?.videoWidth > 0 && !document.querySelector('#join').disabled,
     hasSaid: text => statuses.some(status => status.startsWith(text)),
     view: () => document.body.dataset.view,
+    problem: () => document.querySelector('#problem').textContent,
     observe: async () => ({
       status: document.querySelector('#status').textContent,
       tiles: [...document.querySelectorAll('.tile')].map(tile),
