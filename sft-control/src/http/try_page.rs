@@ -40,6 +40,7 @@ macro_rules! file {
 const FILES: &[File] = &[
     File { path: PAGE, kind: HTML, text: include_str!("try_page/index.html") },
     file!("style.css", STYLE),
+    file!("tiles.css", STYLE),
     file!("icon.svg", IMAGE),
     file!("main.js", SCRIPT),
     file!("call.js", SCRIPT),
