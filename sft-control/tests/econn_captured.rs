@@ -2,7 +2,7 @@
 #![cfg(test)]
 
 use proptest::prelude::*;
-use sft_control::econn::{self, Address, Body, Message, ParticipantEntry, Quality, decode};
+use sft_control::econn::{self, Address, Body, Message, ParticipantEntry, Quality, Selection, decode};
 
 /// A request to join, then SETUP and UPDATE exchanges (descriptions cut short), then the data channel.
 const CAPTURED: &str = include_str!("fixtures/econn/captured.jsonl");
@@ -65,7 +65,7 @@ fn an_authorisation() {
 #[test]
 fn a_selection() {
     let streams = messages().find_map(|message| match message.body {
-        Body::Streams(streams) => Some(streams),
+        Body::Streams(Selection::List(streams)) => Some(streams),
         _ => None,
     });
     let streams = streams.unwrap();

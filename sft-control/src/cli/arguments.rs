@@ -21,7 +21,7 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Run the server
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// What the server does, and since when
     Status(Ask),
     /// Conferences: participants, lane and why, copies
