@@ -59,6 +59,11 @@ fn every_file_that_the_page_names_is_served_and_there_is_no_other() {
     let files = fs::read_dir(directory).unwrap();
     let there: BTreeSet<_> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
     assert_eq!(named, there);
+    // Named is not enough: a browser takes a style only from a link that says what it is.
+    let styles = there.iter().filter(|name| name.ends_with(".css"));
+    let expected: BTreeSet<_> = styles.map(|name| format!("try/{name}")).collect();
+    let linked = between(body(&page), "<link rel=\"stylesheet\" href=\"", "\"");
+    assert_eq!(linked.into_iter().map(ToOwned::to_owned).collect::<BTreeSet<_>>(), expected);
 }
 
 #[test]
