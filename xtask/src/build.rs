@@ -92,9 +92,10 @@ pub(crate) fn with_object<'a>(
     }
 }
 
-/// Builds, then becomes `sft serve` with the given arguments.
+/// Builds, then becomes `sft serve` with the given arguments. Whoever gives none wants to see a call.
 pub(crate) fn serve(arguments: &[String]) -> Result<()> {
     let program = build()?;
+    let arguments = if arguments.is_empty() { &["--try".to_owned()][..] } else { arguments };
     progress(format_args!("sft serve {}", arguments.join(" ")));
     let error = command(&program).arg("serve").args(arguments).exec();
     Err(Failure::io(program.display())(error))

@@ -25,7 +25,7 @@ usage: cargo xtask <command>
 
   build           the BPF object, then target/release/sft with it inside
   build-ebpf      the BPF object alone
-  run [ARGS]      build, then `sft serve ARGS`
+  run [ARGS]      build, then `sft serve ARGS`; without any, `sft serve --try`
   test [FILTER]   every test whose name contains FILTER: unit, property, kernel, end to end
   program-sizes   records the sizes of the BPF programs anew: sft-ebpf/program-sizes.txt
   lint            formatting, clippy on both halves, documentation

@@ -87,6 +87,9 @@ pub(super) struct Serve {
     /// Ask every source for a key frame each second and switch layers at once, as the original does; to compare
     #[arg(long)]
     pub(super) imitate_original: bool,
+    /// Serve a page at /try with which anybody who reaches the HTTP listener can make a call in the browser
+    #[arg(long = "try")]
+    pub(super) try_page: bool,
     #[command(flatten)]
     pub(super) web: Web,
     #[command(flatten)]

@@ -72,6 +72,7 @@ async fn run(options: &Serve) -> Result<(), CliError> {
 
     let cors = Cors::new(options.web.cors_origin.clone());
     let requests = Join::new(engine.clone(), &url, options.limits.max_body, cors);
+    let requests = if options.try_page { requests.with_try_page() } else { requests };
     let serve_join = join_listener(join, certificate)?
         .serve(options.limits.max_connections, move |request| requests.clone().respond(request));
     let scraped = engine.clone();
@@ -82,6 +83,9 @@ async fn run(options: &Serve) -> Result<(), CliError> {
         Listener::Unix(control).serve(OPERATORS, move |request| answer_control(asked.clone(), request));
 
     tracing::info!(http = %options.http, metrics = %options.metrics, %url, "serving");
+    if options.try_page {
+        tracing::info!("to try it out: {}/try", url.trim_end_matches('/'));
+    }
     tokio::select! {
         () = serve_join => {}
         () = serve_metrics => {}

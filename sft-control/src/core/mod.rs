@@ -123,6 +123,11 @@ impl Core {
         }
     }
 
+    /// The conference that runs under a group id.
+    pub fn conference(&self, group: &str) -> Option<ConferenceId> {
+        self.by_group.get(group).copied()
+    }
+
     /// When [`Input::Timeout`] is wanted.
     pub fn next_timeout(&self) -> Option<Instant> {
         self.timers.next()

@@ -8,9 +8,12 @@ use std::sync::{
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::snapshot::Snapshot;
-use crate::core::{
-    Secret,
-    event::{Reply, RequestId},
+use crate::{
+    core::{
+        Secret,
+        event::{Reply, RequestId},
+    },
+    dataplane::lanes::LaneStatus,
 };
 
 /// Commands that wait for the engine at most; whoever comes later is refused at once.
@@ -23,6 +26,7 @@ pub(super) enum Command {
     Snapshot(oneshot::Sender<Snapshot>),
     TokenSecret(Secret),
     IsDraining(oneshot::Sender<bool>),
+    Lane { group: String, answer: oneshot::Sender<Option<LaneStatus>> },
     Drain,
     Stop(oneshot::Sender<()>),
 }
@@ -81,6 +85,17 @@ impl Handle {
     /// [`Unavailable`] if the engine has ended.
     pub async fn set_token_secret(&self, secret: Secret) -> Result<(), Unavailable> {
         self.commands.send(Command::TokenSecret(secret)).await.map_err(|_| Unavailable)
+    }
+
+    /// The lane that carries a conference, and why; `None` if there is no conference of this group.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the queue is full or the engine does not answer.
+    pub async fn lane(&self, group: String) -> Result<Option<LaneStatus>, Unavailable> {
+        let (answer, receiver) = oneshot::channel();
+        // Anybody may ask, so that nobody may wait for room in the queue.
+        self.commands.try_send(Command::Lane { group, answer }).map_err(|_| Unavailable)?;
+        receiver.await.map_err(|_| Unavailable)
     }
 
     /// Refuse new conferences from now on.

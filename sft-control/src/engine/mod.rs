@@ -146,6 +146,11 @@ impl Engine {
                 // Whoever asked may have gone.
                 let _ = answer.send(self.draining);
             }
+            Command::Lane { group, answer } => {
+                let conference = self.core.conference(&group);
+                let lane = conference.map(|id| self.lanes.status(id).unwrap_or(self.lanes.initial()).clone());
+                drop(answer.send(lane));
+            }
             Command::Drain => {
                 self.draining = true;
                 self.inputs.push_back(Input::Drain);

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{Method, Request, StatusCode, body::Body};
 
-use super::{Answer, Cors, error_page, json, text};
+use super::{Answer, Cors, error_page, json, text, try_page::TryPage};
 use crate::{core::event::Reply, engine::Handle};
 
 /// Time for a request's body.
@@ -19,6 +19,7 @@ pub struct Join {
     public_url: Arc<str>,
     body_limit: usize,
     cors: Arc<Cors>,
+    try_page: Option<TryPage>,
 }
 
 /// Where a path leads.
@@ -32,7 +33,14 @@ enum Target<'a> {
 impl Join {
     /// `public_url`: what `GET /sft/url` says; `body_limit`: bytes of a request's body.
     pub fn new(engine: Handle, public_url: &str, body_limit: usize, cors: Cors) -> Self {
-        Join { engine, public_url: public_url.into(), body_limit, cors: cors.into() }
+        Join { engine, public_url: public_url.into(), body_limit, cors: cors.into(), try_page: None }
+    }
+
+    /// Serves the page for trying the server out, too.
+    #[must_use]
+    pub fn with_try_page(mut self) -> Self {
+        self.try_page = Some(TryPage::new(self.engine.clone()));
+        self
     }
 
     /// Answers one request.
@@ -56,6 +64,11 @@ impl Join {
         B: Body,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        if let Some(page) = &self.try_page
+            && let Some(answer) = page.answer(request.method(), request.uri().path(), request.headers()).await
+        {
+            return answer;
+        }
         match target(request.uri().path()) {
             None => error_page(StatusCode::BAD_REQUEST, "Bad request"),
             Some(Target::Status) => text("Debug\n".into()),

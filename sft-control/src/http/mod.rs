@@ -7,6 +7,7 @@ mod cors;
 mod join;
 mod listener;
 mod response;
+mod try_page;
 
 pub use certificate::{Certificate, CertificateError};
 pub use cors::{Cors, Origin, OriginError};

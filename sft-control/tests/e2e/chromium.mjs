@@ -21,13 +21,14 @@ export class Chromium {
   #nextId = 1;
   #rest = '';
 
-  static launch(executable) {
-    return new Chromium(executable);
+  // `flags`: further ones.
+  static launch(executable, flags = []) {
+    return new Chromium(executable, flags);
   }
 
-  constructor(executable) {
+  constructor(executable, flags) {
     this.#profile = fs.mkdtempSync(path.join(os.tmpdir(), 'sft-e2e-chromium-'));
-    this.#process = spawn(executable, [...FLAGS, `--user-data-dir=${this.#profile}`, 'about:blank'], {
+    this.#process = spawn(executable, [...FLAGS, ...flags, `--user-data-dir=${this.#profile}`, 'about:blank'], {
       stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
       env: { ...process.env, HOME: this.#profile },
     });
@@ -69,14 +70,15 @@ export class Chromium {
     });
   }
 
-  // A page with its own cookies and storage; `onMessage` gets what the page passes to `window.toHarness`.
-  async open(url, onMessage) {
+  // A page with its own cookies and storage; `onMessage` gets what the page passes to `window.toHarness`. `script` is
+  // run in it before its own scripts.
+  async open(url, onMessage, script) {
     const { browserContextId } = await this.send('Target.createBrowserContext');
     const { targetId } = await this.send('Target.createTarget', { url: 'about:blank', browserContextId });
     const { sessionId } = await this.send('Target.attachToTarget', { targetId, flatten: true });
     const page = new Page(this, sessionId, onMessage);
     this.#pages.set(sessionId, page);
-    await page.navigate(url);
+    await page.navigate(url, script);
     return page;
   }
 
@@ -110,16 +112,17 @@ class Page {
     if (method === 'Inspector.targetCrashed') this.#onMessage({ type: 'error', text: 'the page crashed' });
   }
 
-  #send(method, params) {
+  send(method, params) {
     return this.#browser.send(method, params, this.#session);
   }
 
-  async navigate(url) {
-    await this.#send('Runtime.enable');
-    await this.#send('Runtime.addBinding', { name: 'toHarness' });
-    await this.#send('Page.enable');
+  async navigate(url, script) {
+    await this.send('Runtime.enable');
+    await this.send('Runtime.addBinding', { name: 'toHarness' });
+    await this.send('Page.enable');
+    if (script) await this.send('Page.addScriptToEvaluateOnNewDocument', { source: script });
     const loaded = new Promise(resolve => { this.#loaded = resolve; });
-    await this.#send('Page.navigate', { url });
+    await this.send('Page.navigate', { url });
     await loaded;
   }
 
@@ -127,7 +130,7 @@ class Page {
   async call(name, ...args) {
     const expression = `window.client[${JSON.stringify(name)}](...${JSON.stringify(args)})`;
     const parameters = { expression, awaitPromise: true, returnByValue: true };
-    const { result, exceptionDetails } = await this.#send('Runtime.evaluate', parameters);
+    const { result, exceptionDetails } = await this.send('Runtime.evaluate', parameters);
     if (exceptionDetails) {
       throw new Error(`${name}: ${exceptionDetails.exception?.description ?? exceptionDetails.text}`);
     }

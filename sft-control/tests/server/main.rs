@@ -9,3 +9,4 @@ mod https;
 mod join;
 mod probes;
 mod support;
+mod try_page;

@@ -29,6 +29,8 @@ use crate::{
 enum Clients {
     /// Wire's calling library in Chromium, with further arguments for the harness.
     Browsers(&'static [&'static str]),
+    /// The server's own try page in Chromium, with further arguments for the harness.
+    TryPage(&'static [&'static str]),
     /// `sft-load`, with further arguments.
     Load(&'static [&'static str]),
 }
@@ -67,6 +69,16 @@ const fn refusal(
     arguments: &'static [&'static str],
 ) -> Scenario {
     Scenario { server, dataplane: "userspace", ..call(name, arguments) }
+}
+
+/// The page that the server itself serves.
+const fn try_page(
+    name: &'static str,
+    dataplane: &'static str,
+    server: &'static [&'static str],
+    arguments: &'static [&'static str],
+) -> Scenario {
+    Scenario { dataplane, server, clients: Clients::TryPage(arguments), ..call(name, &[]) }
 }
 
 const fn load(name: &'static str, dataplane: &'static str, arguments: &'static [&'static str]) -> Scenario {
@@ -126,6 +138,20 @@ const SCENARIOS: &[Scenario] = &[
         "browsers_refused_start",
         &["--token-secret", SECRET_FILE],
         &["--refused", "5", "--secret", SECRET_FILE, "--token", "join"],
+    ),
+    try_page("browsers_try_page", "xdp", &["--try"], &["--lane", "kernel"]),
+    try_page("browsers_try_page_userspace", "userspace", &["--try"], &["--lane", "userspace"]),
+    try_page(
+        "browsers_try_page_without_token",
+        "userspace",
+        &["--try", "--token-secret", SECRET_FILE],
+        &["--refused", "a token from its messaging backend"],
+    ),
+    try_page(
+        "browsers_try_page_full",
+        "userspace",
+        &["--try", "--max-legs", "0"],
+        &["--refused", "The server is full."],
     ),
     load("load_kernel", "xdp", &["--legs", "20", "--talkers", "5", "--video", "--seconds", "10"]),
     load(
@@ -290,6 +316,10 @@ impl Bench {
                 command.arg("--metrics").arg(format!("http://{SERVER_ADDRESS}:{METRICS_PORT}/metrics"));
                 command.arg("--output").arg(results(scenario.name));
                 command.args(self.arguments(arguments));
+            }
+            Clients::TryPage(arguments) => {
+                command.arg("node").arg(self.harness.join("try.mjs")).args(["--sft", &url]);
+                command.arg("--output").arg(results(scenario.name)).args(self.arguments(arguments));
             }
             Clients::Load(arguments) => {
                 command.arg(root().join("target/release/sft-load")).args(["--url", &url]);

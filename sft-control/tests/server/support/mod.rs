@@ -48,11 +48,25 @@ impl Server {
         Server::listening(config, Cors::default(), Listener::Tcp)
     }
 
+    /// With the page for trying it out.
+    pub(crate) fn start_with_try_page(config: core::Config) -> Server {
+        Server::arranged(config, Cors::default(), Listener::Tcp, Join::with_try_page)
+    }
+
     /// With this CORS policy, on a listener made by `wrap`.
     pub(crate) fn listening(
         config: core::Config,
         cors: Cors,
         wrap: impl FnOnce(TcpListener) -> Listener,
+    ) -> Server {
+        Server::arranged(config, cors, wrap, |join| join)
+    }
+
+    fn arranged(
+        config: core::Config,
+        cors: Cors,
+        wrap: impl FnOnce(TcpListener) -> Listener,
+        arrange: impl FnOnce(Join) -> Join,
     ) -> Server {
         let runtime = Runtime::new().unwrap();
         // A port that was free a moment ago.
@@ -70,7 +84,7 @@ impl Server {
             let (engine, _) = Engine::start(settings).await.unwrap();
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let http = listener.local_addr().unwrap();
-            let join = Join::new(engine.clone(), "http://127.0.0.1", BODY, cors);
+            let join = arrange(Join::new(engine.clone(), "http://127.0.0.1", BODY, cors));
             let serve = wrap(listener).serve(64, move |request| join.clone().respond(request));
             tokio::spawn(serve);
             let scrape = TcpListener::bind("127.0.0.1:0").await.unwrap();
