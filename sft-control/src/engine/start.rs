@@ -1,7 +1,7 @@
 //! Starting the engine on a thread of its own.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     io, thread,
 };
 
@@ -81,7 +81,9 @@ impl Engine {
 
     fn new(settings: Settings, conferences: watch::Sender<usize>) -> Result<Self, StartError> {
         let time = Time::now();
-        let addresses: Vec<_> = settings.media.iter().map(|media| media.local).collect();
+        // One address may be advertised under several public ones.
+        let addresses: BTreeSet<_> = settings.media.iter().map(|media| media.local).collect();
+        let addresses: Vec<_> = addresses.into_iter().collect();
         let sockets = MediaSockets::bind(&addresses).map_err(StartError::Sockets)?;
         let lanes = Lanes::start(settings.mode, UserLane::new(), || {
             let object = object::OBJECT.ok_or(xdp::LoadError::NoObject)?;

@@ -29,9 +29,9 @@ use crate::{dataplane::Tuple, sdp::Answer};
 const CHANNEL: &str = "calling-3.0";
 /// First retransmission of a check (sft-protocol.md 6).
 const CHECK_RTO: Duration = Duration::from_millis(150);
-/// How long a leg may be without a working pair, on top of the 22 s that the agent takes to notice. Together
-/// the 30 s after which consent to send has expired (RFC 7675 section 5.1).
-const DISCONNECTED: Duration = Duration::from_secs(8);
+/// How long a leg may be without a working pair, on top of the 22 s that the agent takes to notice. Together less
+/// than the 30 s after which consent to send has expired (RFC 7675 section 5.1).
+const DISCONNECTED: Duration = Duration::from_secs(6);
 /// Longest parts of the user name that our checks can carry.
 const UFRAG: usize = 96;
 /// How often str0m is asked to go on at one instant.
@@ -244,7 +244,7 @@ impl Connection {
         }
         match self.disconnected {
             Some(since) if now.saturating_duration_since(since) >= DISCONNECTED => {
-                Err(Problem::Fatal("the client has not answered any check for 30 s".into()))
+                Err(Problem::Fatal("the client has not answered any check for 28 s".into()))
             }
             _ => Ok(()),
         }

@@ -1,9 +1,10 @@
 #!/usr/bin/env node
-// A conference of three real clients through one SFT. The exit status is 0 when every client is established,
+// A conference of two to six real clients, usually three, through one SFT. The exit status is 0 when every client is established,
 // hears the tone and sees the colour of every other one, all decrypted by the library's own worker, and the
 // server's counters say that the expected lane made the copies.
 //
-// The line `restart` on standard output asks whoever started this to crash and restart the server.
+// Lines on standard output ask whoever started this for something: `restart`, to crash and restart the server;
+// `move`, to give this machine another address instead of the one that it has.
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -20,10 +21,13 @@ const { values: options } = parseArgs({ options: {
   output: { type: 'string' },                     // directory for the logs
   chromium: { type: 'string', default: 'chromium' },
   lane: { type: 'string', default: 'kernel' },    // the lane that must make every copy: kernel | user
+  clients: { type: 'string', default: '3' },      // how many
   mls: { type: 'boolean', default: false },       // an MLS conference instead of a Proteus one
   video: { type: 'boolean', default: false },     // every client sends video
   leave: { type: 'boolean', default: false },     // in the end the clients leave one by one
   restart: { type: 'boolean', default: false },   // the server crashes in the middle
+  move: { type: 'boolean', default: false },      // the clients change network in the middle
+  vanish: { type: 'boolean', default: false },    // in the middle the last client is gone without a word
   toggle: { type: 'boolean', default: false },    // the first client's camera is off at first, then on, off, on
   firefox: { type: 'boolean', default: false },   // the library's code for Firefox
   fetch: { type: 'boolean', default: false },     // the page itself asks the SFT, as the web application does
@@ -40,11 +44,19 @@ const SETUP_TIMEOUT = 40_000;
 const MEDIA_TIMEOUT = 25_000;
 // A client notices a silent server after about 25 s, and its attempts to rejoin are seconds apart.
 const RECONNECT_TIMEOUT = 90_000;
+// How long changing addresses takes, and within what time the server must have followed.
+const MOVE_TIMEOUT = 500;
+const FOLLOW_TIMEOUT = 2_000;
+const VANISH_TIMEOUT = 30_000;
 const STEADY = 5_000;
 const LEAST_COPIES = { audio: 100, video: 100 };
 
-const TONES = { anna: 520, ben: 750, carl: 980 };
-const COLOURS = { anna: [200, 30, 30], ben: [30, 170, 30], carl: [30, 30, 210] };
+const NAMES = ['anna', 'ben', 'carl', 'dora', 'emil', 'fay'].slice(0, Number(options.clients));
+const named = values => Object.fromEntries(NAMES.map((name, place) => [name, values[place]]));
+const TONES = named([520, 750, 980, 1210, 1440, 1670]);
+const COLOURS = named([
+  [200, 30, 30], [30, 170, 30], [30, 30, 210], [200, 180, 30], [190, 40, 190], [30, 170, 190],
+]);
 
 const started = Date.now();
 const sleep = ms => new Promise(resolve => setTimeout(resolve, ms));
@@ -55,7 +67,7 @@ const journal = fs.createWriteStream(path.join(options.output, 'events.jsonl'));
 const record = (name, event) => journal.write(`${JSON.stringify({ ms: Date.now() - started, name, ...event })}\n`);
 
 const conversation = crypto.randomUUID();
-const clients = Object.keys(TONES).map(name => ({
+const clients = NAMES.map(name => ({
   name, userId: crypto.randomUUID(), clientId: crypto.randomBytes(8).toString('hex'), state: 0, updates: 0,
 }));
 
@@ -67,14 +79,19 @@ async function until(condition, timeout, what) {
   }
 }
 
-// Posts for the client, and notices the answer to an UPDATE offer: a completed reconnection.
+// The answer to an UPDATE offer completes a reconnection.
+function countUpdate(client, data) {
+  const message = JSON.parse(data);
+  if (message.type === 'UPDATE' && message.resp) client.updates += 1;
+}
+
+// Posts for the client.
 async function postToSft(client, { url, data }) {
   try {
     const { status, text } = await exchange(url, { method: 'POST', body: data });
     record(client.name, { type: 'sft', url, request: data, status, response: text });
     if (status !== 200) return null;
-    const message = JSON.parse(data);
-    if (message.type === 'UPDATE' && message.resp) client.updates += 1;
+    countUpdate(client, data);
     return { status, text };
   } catch (error) {
     record(client.name, { type: 'sft-failed', url, request: data, error: String(error) });
@@ -87,6 +104,7 @@ function onMessage(client, backend, message) {
   const answer = value => client.page.call('answerQuestion', message.question, value);
   switch (message.type) {
     case 'sft': return postToSft(client, message).then(answer);
+    case 'posted': return message.status === 200 && countUpdate(client, message.request);
     case 'configuration': return answer(backend.configuration);
     case 'message': return backend.deliver(client, message);
     case 'wants-clients': return backend.announceClients(client);
@@ -127,9 +145,9 @@ async function joinAll(backend) {
 }
 
 // Samples until nothing is missing, then on for a while: it must also stay so.
-async function observe(what) {
+async function observe(what, observed = clients) {
   say(`observing ${what}`);
-  const observation = new Observation(clients, { video: options.video });
+  const observation = new Observation(observed, { video: options.video });
   const end = Date.now() + MEDIA_TIMEOUT;
   do {
     await sleep(1000);
@@ -178,6 +196,39 @@ async function crashServer() {
   say('every client has exchanged its UPDATE');
 }
 
+async function changeNetwork() {
+  for (const client of clients) client.updates = 0;
+  say('the clients change network');
+  console.log('move');
+  await sleep(MOVE_TIMEOUT);
+  // As the application does when the browser says so.
+  await Promise.all(clients.map(client => client.page.call('networkChanged')));
+  const told = Date.now();
+  await until(() => clients.every(client => client.updates > 0), FOLLOW_TIMEOUT, 'every client exchanges its UPDATE');
+  say(`every client has exchanged its UPDATE within ${Date.now() - told} ms`);
+}
+
+// Whether these clients alone are left, as each of them sees it.
+async function areAlone(remaining) {
+  const settled = async client => {
+    const { state, members } = await client.page.call('observe');
+    return state === ESTABLISHED && members === remaining.length;
+  };
+  return (await Promise.all(remaining.map(settled))).every(Boolean);
+}
+
+// The last client's browser dies, and with it every word that the client could say.
+async function vanish(browser) {
+  const [gone, ...others] = [...clients].reverse();
+  const remaining = others.reverse();
+  say(`${gone.name} vanishes`);
+  const vanished = Date.now();
+  browser.crash();
+  await until(() => areAlone(remaining), VANISH_TIMEOUT, `${gone.name} is gone for the others`);
+  say(`${gone.name} is gone for the others after ${((Date.now() - vanished) / 1000).toFixed(1)} s`);
+  return remaining;
+}
+
 // A token as the backend issues it (sft-protocol.md 3.7), valid or not.
 function token() {
   if (!options.token) return undefined;
@@ -216,21 +267,20 @@ async function leaveOneByOne(backend) {
     say(`${leaver.name} leaves`);
     await leaver.page.call('end');
     await backend.leave(leaver);
-    const settled = async client => {
-      const { state, members } = await client.page.call('observe');
-      return state === ESTABLISHED && members === remaining.length;
-    };
-    await until(async () => (await Promise.all(remaining.map(settled))).every(Boolean), 10_000,
+    await until(() => areAlone(remaining), 10_000,
       `${remaining.map(client => client.name)} stay in the call with ${remaining.length} participants`);
   }
 }
 
-async function run(browser, services) {
+async function run(browsers, services) {
   const ice = { urls: [options.turn ?? services.stun.url], username: 'user', credential: 'secret' };
   const backend = new Backend({ sft: options.sft, ice, mls: options.mls, token: token() });
   const answers = () => exchange(`${options.sft}/sft/status`, { timeout: 1000 }).then(() => true, () => false);
   await until(answers, 15_000, 'the server answers');
-  for (const client of clients) await open(client, browser, backend, services.page.url);
+  for (const [place, client] of clients.entries()) {
+    const isLast = place === clients.length - 1;
+    await open(client, isLast ? browsers.at(-1) : browsers[0], backend, services.page.url);
+  }
   if (options.refused) return refusal();
   await joinAll(backend);
   if (options.figures) {
@@ -244,14 +294,20 @@ async function run(browser, services) {
     await crashServer();
     problems.push(...await observe('the call after the crash'));
   }
+  if (options.move) {
+    await changeNetwork();
+    problems.push(...await observe('the call in the other network'));
+  }
+  if (options.vanish) problems.push(...await observe('the call of the others', await vanish(browsers.at(-1))));
   if (options.leave) await leaveOneByOne(backend);
   return problems;
 }
 
 const services = { page: await servePage(), stun: await serveStun() };
-const browser = Chromium.launch(options.chromium);
-const problems = await run(browser, services).catch(error => [error.message]);
-await browser.close();
+// Who vanishes has a browser of its own.
+const browsers = Array.from({ length: options.vanish ? 2 : 1 }, () => Chromium.launch(options.chromium));
+const problems = await run(browsers, services).catch(error => [error.message]);
+await Promise.all(browsers.map(browser => browser.close()));
 for (const service of Object.values(services)) service.close();
 await new Promise(resolve => journal.end(resolve));
 for (const problem of problems) say(`PROBLEM: ${problem}`);

@@ -82,9 +82,14 @@ export class Chromium {
     return page;
   }
 
+  // Ends it without a chance to say goodbye; `close` has still to be called.
+  crash() {
+    this.#process.kill('SIGKILL');
+  }
+
   async close() {
-    await this.send('Browser.close').catch(() => {});
-    if (this.#process.exitCode === null) {
+    if (this.#process.exitCode === null && this.#process.signalCode === null) {
+      this.send('Browser.close').catch(() => {});
       const ended = new Promise(resolve => this.#process.once('exit', resolve));
       const timer = setTimeout(() => this.#process.kill('SIGKILL'), 5000);
       await ended;

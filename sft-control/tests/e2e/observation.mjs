@@ -44,6 +44,8 @@ export class Observation {
     }
     for (const [user, colour] of Object.entries(sample.colours)) {
       const name = this.#nameOf(user);
+      // The last picture of who is gone may stay.
+      if (!name) continue;
       if (colour === name) this.#seen.get(client).add(name);
       else if (colour !== null) this.#wrong.add(`${client.name} sees the picture of ${colour} as that of ${name}`);
     }
@@ -61,7 +63,7 @@ export class Observation {
     const problems = [];
     let pairs = 0;
     for (const [client, { playout }] of this.#last) {
-      const known = kind => playout.filter(stream => stream.kind === kind && stream.recorded);
+      const known = kind => playout.filter(stream => stream.kind === kind && stream.recorded && this.#nameOf(stream.user));
       for (const audio of known('audio')) {
         for (const video of known('video').filter(stream => stream.user === audio.user)) {
           const ahead = Math.round(video.recorded - audio.recorded);
@@ -77,7 +79,7 @@ export class Observation {
   }
 
   #nameOf(user) {
-    return this.#clients.find(other => other.userId === user)?.name ?? user;
+    return this.#clients.find(other => other.userId === user)?.name;
   }
 
   #missing(client) {

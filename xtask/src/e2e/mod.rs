@@ -16,8 +16,8 @@ use std::{
 
 use self::{
     firewall::Firewall,
-    network::{Network, PinDirectory, SERVER_ADDRESS},
-    server::{HTTP_PORT, METRICS_PORT, Server, Setup, User},
+    network::{MOVED_ADDRESS, Network, PinDirectory, SERVER_ADDRESS},
+    server::{Address, METRICS_PORT, Server, Setup, User},
 };
 use crate::{
     packages,
@@ -40,6 +40,7 @@ struct Scenario {
     dataplane: &'static str,
     user: User,
     firewall: Firewall,
+    address: Address,
     /// Further options of `sft serve`. [`SCRATCH`] stands for the directory of scratch files.
     server: &'static [&'static str],
     clients: Clients,
@@ -50,6 +51,9 @@ const SCRATCH: &str = "{scratch}";
 /// What tokens are signed with, and a file that holds it.
 const SECRET: &str = "known-to-everybody";
 const SECRET_FILE: &str = "{scratch}/secret";
+/// A certificate that nobody vouches for, and its key.
+const CERTIFICATE_FILE: &str = "{scratch}/certificate.pem";
+const KEY_FILE: &str = "{scratch}/key.pem";
 
 /// The TURN server of [`Firewall`].
 const TURN_UDP: &str = "turn:198.51.100.3:3478?transport=udp";
@@ -58,8 +62,8 @@ const TURN_TCP: &str = "turn:198.51.100.3:3478?transport=tcp";
 /// A call in the kernel lane.
 const fn call(name: &'static str, arguments: &'static [&'static str]) -> Scenario {
     let clients = Clients::Browsers(arguments);
-    let firewall = Firewall::Open;
-    Scenario { name, dataplane: "xdp", user: User::Root, firewall, server: &[], clients }
+    let (user, firewall, address) = (User::Root, Firewall::Open, Address::V4);
+    Scenario { name, dataplane: "xdp", user, firewall, address, server: &[], clients }
 }
 
 /// A client that the server turns away.
@@ -91,6 +95,20 @@ const SCENARIOS: &[Scenario] = &[
     call("browsers_server_crash", &["--lane", "kernel", "--video", "--restart"]),
     call("browsers_camera_toggled", &["--lane", "kernel", "--video", "--toggle"]),
     call("browsers_firefox_code", &["--lane", "kernel", "--video", "--firefox"]),
+    call("browsers_six", &["--lane", "kernel", "--video", "--clients", "6"]),
+    call("browsers_network_change", &["--lane", "kernel", "--video", "--move"]),
+    call("browsers_client_vanishes", &["--lane", "kernel", "--video", "--vanish"]),
+    Scenario {
+        address: Address::Https,
+        server: &["--tls-cert", CERTIFICATE_FILE, "--tls-key", KEY_FILE, "--cors-origin", "*"],
+        ..call("browsers_https_from_page", &["--lane", "kernel", "--video", "--fetch"])
+    },
+    Scenario {
+        firewall: Firewall::Nat,
+        address: Address::BehindNat,
+        ..call("browsers_server_behind_nat", &["--lane", "kernel", "--video"])
+    },
+    Scenario { address: Address::V6, ..call("browsers_ipv6", &["--lane", "kernel", "--video"]) },
     Scenario {
         firewall: Firewall::TurnForClients,
         ..call("browsers_turn_udp", &["--lane", "kernel", "--video", "--turn", TURN_UDP, "--relayed", "udp"])
@@ -160,7 +178,17 @@ const SCENARIOS: &[Scenario] = &[
         &["--legs", "6", "--talkers", "3", "--video", "--seconds", "6", "--profile", "cm"],
     ),
     load("load_userspace", "userspace", &["--legs", "20", "--talkers", "5", "--video", "--seconds", "10"]),
+    load("load_moving_kernel", "xdp", MOVING),
+    load("load_moving_userspace", "userspace", MOVING),
+    Scenario {
+        address: Address::V6,
+        ..load("load_ipv6_userspace", "userspace", &["--legs", "6", "--video", "--seconds", "6"])
+    },
 ];
+
+/// For the load client: all legs change network before they measure.
+const MOVING: &[&str] =
+    &["--legs", "20", "--talkers", "5", "--video", "--seconds", "10", "--move-to", MOVED_ADDRESS];
 
 /// The same restless call as this server has it, and as the original would.
 const COMPARED: [Scenario; 2] = [
@@ -172,7 +200,7 @@ const COMPARED: [Scenario; 2] = [
 ];
 
 /// Programs that the scenarios start, with the Debian packages that have them.
-const PROGRAMS: [(&str, &str); 9] = [
+const PROGRAMS: [(&str, &str); 10] = [
     ("ip", "iproute2"),
     ("ethtool", "ethtool"),
     ("nsenter", "util-linux"),
@@ -182,6 +210,7 @@ const PROGRAMS: [(&str, &str); 9] = [
     ("npm", "npm"),
     ("nft", "nftables"),
     ("turnserver", "coturn"),
+    ("openssl", "openssl"),
 ];
 
 /// Names of the scenarios that a filter selects.
@@ -246,13 +275,6 @@ impl From<Result<()>> for Outcome {
     }
 }
 
-impl Scenario {
-    /// Where clients reach the server.
-    fn url(&self) -> String {
-        format!("http://{SERVER_ADDRESS}:{HTTP_PORT}")
-    }
-}
-
 /// What all scenarios share.
 struct Bench {
     network: Network,
@@ -276,6 +298,7 @@ impl Bench {
         let program = root().join("target/release/sft");
         fs::copy(&program, scratch.join("sft")).map_err(Failure::io(program.display()))?;
         fs::write(scratch.join("secret"), SECRET).map_err(Failure::io(scratch.display()))?;
+        make_certificate(&scratch)?;
         Ok(Self { network: Network::create()?, pins: PinDirectory::mount()?, harness, scratch })
     }
 
@@ -290,7 +313,7 @@ impl Bench {
             directory,
             pins: self.pins.of(scenario.name),
             dataplane: scenario.dataplane,
-            url: scenario.url(),
+            address: scenario.address,
             options: self.arguments(scenario.server),
             user: scenario.user,
         })?;
@@ -308,7 +331,7 @@ impl Bench {
     }
 
     fn clients(&self, scenario: &Scenario) -> Command {
-        let url = scenario.url();
+        let url = scenario.address.url();
         let mut command = self.network.in_client();
         match scenario.clients {
             Clients::Browsers(arguments) => {
@@ -330,18 +353,21 @@ impl Bench {
     }
 
     /// Waits for the clients' verdict. The line `restart` on their standard output asks for a crash of the
-    /// server; other lines are shown.
+    /// server, `move` for another address of theirs; other lines are shown.
     fn follow(&self, mut clients: Command, server: &mut Server<'_>) -> Result<()> {
         let mut child =
             clients.stdout(Stdio::piped()).spawn().map_err(Failure::io("starting the clients"))?;
         let lines = child.stdout.take().map(|pipe| BufReader::new(pipe).lines()).into_iter().flatten();
+        let mut moved = None;
         for line in lines {
             match line.map_err(Failure::io("reading the clients' output"))?.as_str() {
                 "restart" => server.crash_and_restart()?,
+                "move" => moved = Some(self.network.move_clients()?),
                 line => eprintln!("{line}"),
             }
         }
         let status = child.wait().map_err(Failure::io("waiting for the clients"))?;
+        drop(moved);
         if status.success() { Ok(()) } else { Err(Failure::new(format!("the clients' verdict: {status}"))) }
     }
 }
@@ -351,6 +377,16 @@ impl Drop for Bench {
         // Only copies are in there; what cannot be removed now is removed with the temporary directory.
         drop(fs::remove_dir_all(&self.scratch));
     }
+}
+
+/// Makes [`CERTIFICATE_FILE`] and [`KEY_FILE`].
+fn make_certificate(directory: &Path) -> Result<()> {
+    let mut openssl = command("openssl");
+    openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]);
+    openssl.args(["-subj", "/CN=sft.test", "-addext", &format!("subjectAltName=IP:{SERVER_ADDRESS}")]);
+    openssl.arg("-keyout").arg(directory.join("key.pem"));
+    openssl.arg("-out").arg(directory.join("certificate.pem"));
+    run(openssl.stdout(Stdio::null()).stderr(Stdio::null()))
 }
 
 /// Copies the harness to `target/e2e` and installs the calling library next to it, once per lock file.

@@ -7,6 +7,12 @@ use crate::process::{Failure, Result, command, output, run};
 /// Address of the server (documentation range, RFC 5737).
 pub(crate) const SERVER_ADDRESS: &str = "198.51.100.1";
 const CLIENT_ADDRESS: &str = "198.51.100.2";
+/// What clients get when they change network.
+pub(crate) const MOVED_ADDRESS: &str = "192.0.2.2";
+/// Documentation range of IPv6, RFC 3849.
+pub(crate) const SERVER_ADDRESS_V6: &str = "2001:db8::1";
+const CLIENT_ADDRESS_V6: &str = "2001:db8::2";
+const SUBNET: &str = "198.51.100.0/24";
 pub(crate) const SERVER_INTERFACE: &str = "sft0";
 pub(crate) const CLIENT_INTERFACE: &str = "client0";
 
@@ -41,14 +47,20 @@ impl Network {
             "netns",
             client,
         ])?;
-        for (name, interface, address) in
-            [(server, SERVER_INTERFACE, SERVER_ADDRESS), (client, CLIENT_INTERFACE, CLIENT_ADDRESS)]
-        {
-            ip(&["-n", name, "addr", "add", &format!("{address}/24"), "dev", interface])?;
+        for (name, interface, v4, v6) in [
+            (server, SERVER_INTERFACE, SERVER_ADDRESS, SERVER_ADDRESS_V6),
+            (client, CLIENT_INTERFACE, CLIENT_ADDRESS, CLIENT_ADDRESS_V6),
+        ] {
+            ip(&["-n", name, "addr", "add", &format!("{v4}/24"), "dev", interface])?;
+            // Nobody else is there to have the address.
+            ip(&["-n", name, "addr", "add", &format!("{v6}/64"), "dev", interface, "nodad"])?;
             ip(&["-n", name, "link", "set", interface, "up"])?;
             // A veth peer takes frames sent by XDP only while it polls, and GRO makes it poll.
             run(network.enter(name).args(["ethtool", "-K", interface, "gro", "on"]))?;
         }
+        // Browsers do not gather what is on the loopback interface.
+        ip(&["-n", client, "addr", "add", MOVED_ADDRESS, "dev", "lo"])?;
+        ip(&["-n", server, "route", "add", MOVED_ADDRESS, "dev", SERVER_INTERFACE])?;
         poll_in_a_thread(client, CLIENT_INTERFACE)?;
         Ok(network)
     }
@@ -63,11 +75,39 @@ impl Network {
         self.enter(&self.client)
     }
 
+    /// Takes the clients' address away and gives them [`MOVED_ADDRESS`], until the result is dropped.
+    pub(crate) fn move_clients(&self) -> Result<Moved<'_>> {
+        let moved = Moved { network: self };
+        ip(&["-n", &self.client, "addr", "add", MOVED_ADDRESS, "dev", CLIENT_INTERFACE])?;
+        ip(&["-n", &self.client, "addr", "del", &format!("{CLIENT_ADDRESS}/24"), "dev", CLIENT_INTERFACE])?;
+        ip(&["-n", &self.client, "route", "add", SUBNET, "dev", CLIENT_INTERFACE, "src", MOVED_ADDRESS])?;
+        Ok(moved)
+    }
+
     /// `nsenter` changes the network only; `ip netns exec` would also hide `/sys/fs/bpf`.
     fn enter(&self, name: &str) -> Command {
         let mut nsenter = command("nsenter");
         nsenter.arg(format!("--net=/run/netns/{name}"));
         nsenter
+    }
+}
+
+/// Clients that are in another network.
+pub(crate) struct Moved<'a> {
+    network: &'a Network,
+}
+
+impl Drop for Moved<'_> {
+    fn drop(&mut self) {
+        let client = self.network.client.as_str();
+        // What was never added cannot be removed.
+        for arguments in [
+            ["route", "del", SUBNET, "dev", CLIENT_INTERFACE],
+            ["addr", "del", MOVED_ADDRESS, "dev", CLIENT_INTERFACE],
+            ["addr", "add", &format!("{CLIENT_ADDRESS}/24"), "dev", CLIENT_INTERFACE],
+        ] {
+            output(command("ip").args(["-n", client]).args(arguments));
+        }
     }
 }
 

@@ -7,11 +7,15 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use super::network::{Network, SERVER_ADDRESS, SERVER_INTERFACE};
+use super::network::{Network, SERVER_ADDRESS, SERVER_ADDRESS_V6, SERVER_INTERFACE};
 use crate::process::{Failure, Result, output};
 
 pub(crate) const HTTP_PORT: u16 = 8585;
 pub(crate) const METRICS_PORT: u16 = 49090;
+/// Where the server takes media.
+pub(crate) const MEDIA_PORT: u16 = 8586;
+/// What clients have for [`SERVER_ADDRESS`] behind [`Address::BehindNat`].
+pub(crate) const PUBLIC_ADDRESS: &str = "203.0.113.1";
 
 /// Which user the server runs as.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,6 +23,46 @@ pub(crate) enum User {
     Root,
     /// `nobody`, without any capability.
     Nobody,
+}
+
+/// Where clients find the server.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Address {
+    V4,
+    V6,
+    /// Under another address than it has itself, of which it has been told.
+    BehindNat,
+    /// Over TLS.
+    Https,
+}
+
+impl Address {
+    /// URL of the join as clients have it.
+    pub(crate) fn url(self) -> String {
+        match self {
+            Self::V4 => format!("http://{SERVER_ADDRESS}:{HTTP_PORT}"),
+            Self::V6 => format!("http://[{SERVER_ADDRESS_V6}]:{HTTP_PORT}"),
+            Self::BehindNat => format!("http://{PUBLIC_ADDRESS}:{HTTP_PORT}"),
+            Self::Https => format!("https://{SERVER_ADDRESS}:{HTTP_PORT}"),
+        }
+    }
+
+    /// Of the join listener, as the server has it.
+    fn host(self) -> String {
+        match self {
+            Self::V6 => format!("[{SERVER_ADDRESS_V6}]"),
+            _ => SERVER_ADDRESS.into(),
+        }
+    }
+
+    /// Value of `--media-addr`.
+    fn media(self) -> String {
+        match self {
+            Self::V6 => SERVER_ADDRESS_V6.into(),
+            Self::BehindNat => format!("{SERVER_ADDRESS}={PUBLIC_ADDRESS}"),
+            Self::V4 | Self::Https => SERVER_ADDRESS.into(),
+        }
+    }
 }
 
 /// How to start the server of one scenario.
@@ -30,8 +74,7 @@ pub(crate) struct Setup<'a> {
     pub(crate) directory: PathBuf,
     pub(crate) pins: PathBuf,
     pub(crate) dataplane: &'static str,
-    /// URL of the join as clients have it.
-    pub(crate) url: String,
+    pub(crate) address: Address,
     /// Further options of `sft serve`.
     pub(crate) options: Vec<String>,
     pub(crate) user: User,
@@ -92,11 +135,12 @@ impl Setup<'_> {
             command.args(["--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"]);
         }
         command.arg(self.program).arg("serve");
-        command.arg("--http").arg(format!("{SERVER_ADDRESS}:{HTTP_PORT}"));
+        command.arg("--http").arg(format!("{}:{HTTP_PORT}", self.address.host()));
         command.arg("--metrics").arg(format!("{SERVER_ADDRESS}:{METRICS_PORT}"));
-        command.arg("--public-url").arg(&self.url);
+        command.arg("--public-url").arg(self.address.url());
         command.arg("--control").arg(self.directory.join("control.sock"));
-        command.args(["--media-addr", SERVER_ADDRESS, "--interface", SERVER_INTERFACE]);
+        command.arg("--media-addr").arg(self.address.media());
+        command.args(["--media-port", &MEDIA_PORT.to_string(), "--interface", SERVER_INTERFACE]);
         command.args(["--dataplane", self.dataplane]).arg("--pin-dir").arg(&self.pins);
         command.args(&self.options);
         command

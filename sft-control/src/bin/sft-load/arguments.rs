@@ -74,6 +74,10 @@ pub(crate) struct Arguments {
     /// Local address for media [default: the one that leads to the server]
     #[arg(long, value_name = "ADDR")]
     pub(crate) bind: Option<IpAddr>,
+    /// Before the measuring window every leg moves to this local address, as a client does that changes network;
+    /// it must have its media there within 2 s
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) move_to: Option<IpAddr>,
 }
 
 impl Arguments {

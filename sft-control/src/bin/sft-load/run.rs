@@ -32,6 +32,8 @@ const SELECTION: Duration = Duration::from_secs(30);
 /// Shortest time for the speakers to be settled: a server may leave a slot to a leg that fell silent for a
 /// second or more.
 const SETTLING: Duration = Duration::from_millis(2500);
+/// Longest time until a leg that has moved to another address has its media there.
+const FOLLOWED: Duration = Duration::from_secs(2);
 /// Time for the last measured packets to arrive.
 const DRAINING: Duration = Duration::from_secs(1);
 
@@ -40,6 +42,8 @@ const DRAINING: Duration = Duration::from_secs(1);
 pub(crate) enum Phase {
     Joining,
     Selecting(Round),
+    /// Each leg goes on under this address.
+    Moving(IpAddr),
     Measuring,
     /// Sending goes on, so that nothing measured is the last of its kind.
     Draining,
@@ -53,6 +57,8 @@ pub(crate) enum Progress {
     Joined(LegId),
     /// Everything it expects in this round has begun to arrive.
     Ready(LegId, Round),
+    /// Media arrives under its new address.
+    Moved(LegId),
 }
 
 /// What all legs share.
@@ -63,6 +69,8 @@ pub(crate) struct Run {
     pub(crate) video_slots: usize,
     /// Where media sockets are bound.
     pub(crate) bind: IpAddr,
+    /// Where the legs move to before the measuring window.
+    move_to: Option<IpAddr>,
     /// Legs that may be joining at the same time.
     joining: usize,
     /// Random; tells our packets from others.
@@ -104,6 +112,7 @@ impl Run {
             plan,
             video_slots: arguments.video_slots(),
             bind,
+            move_to: arguments.move_to,
             joining: arguments.joining.into(),
             number: random.random(),
             began: Instant::now(),
@@ -141,6 +150,9 @@ pub(crate) async fn run(run: Arc<Run>, window: Duration) -> Results {
     if !course.joined.is_empty() {
         course.select(Round::First).await;
         course.select(Round::Final).await;
+        if let Some(address) = course.run.move_to {
+            course.move_to(address).await;
+        }
         course.measure(window).await;
     }
     course.leave().await
@@ -210,6 +222,9 @@ impl Course {
                     self.ready.insert(leg);
                 }
             }
+            Ok(Ok(Progress::Moved(leg))) => {
+                self.ready.insert(leg);
+            }
             Ok(Err(ended)) => self.end(ended),
         }
         true
@@ -244,19 +259,40 @@ impl Course {
         while self.ready.len() < self.joined.len() {
             let left = SELECTION.saturating_sub(began.elapsed());
             if !self.wait(left).await {
-                let mut late: Vec<LegId> = self.joined.difference(&self.ready).copied().collect();
-                late.sort_unstable();
-                let shown: Vec<String> =
-                    late.iter().take(10).map(|leg| format!("{}/{}", leg.conference, leg.index)).collect();
-                let (count, seconds) = (late.len(), SELECTION.as_secs());
-                self.fail(format!(
-                    "{count} legs did not get all they expect within {seconds} s of the {round:?} selection: {}",
-                    shown.join(" ")
+                let seconds = SELECTION.as_secs();
+                self.fail_late(format_args!(
+                    "did not get all they expect within {seconds} s of the {round:?} selection"
                 ));
                 break;
             }
         }
         self.stay(SETTLING.saturating_sub(began.elapsed())).await;
+    }
+
+    /// Names the legs that are not ready.
+    fn fail_late(&mut self, what: std::fmt::Arguments<'_>) {
+        let mut late: Vec<LegId> = self.joined.difference(&self.ready).copied().collect();
+        late.sort_unstable();
+        let shown: Vec<String> =
+            late.iter().take(10).map(|leg| format!("{}/{}", leg.conference, leg.index)).collect();
+        self.fail(format!("{} legs {what}: {}", late.len(), shown.join(" ")));
+    }
+
+    /// Moves all legs at once, and waits until the server has followed them.
+    async fn move_to(&mut self, address: IpAddr) {
+        say(format_args!("moving to {address}"));
+        self.ready.clear();
+        self.phase.send_replace(Phase::Moving(address));
+        let began = Instant::now();
+        while self.ready.len() < self.joined.len() {
+            if !self.wait(FOLLOWED.saturating_sub(began.elapsed())).await {
+                let seconds = FOLLOWED.as_secs();
+                self.fail_late(format_args!("had no media within {seconds} s of moving to {address}"));
+                return;
+            }
+        }
+        let milliseconds = began.elapsed().as_millis();
+        say(format_args!("the server followed all {} legs after {milliseconds} ms", self.ready.len()));
     }
 
     async fn measure(&mut self, window: Duration) {

@@ -151,6 +151,7 @@
       return library.recvMsg(account, message, message.length, now, now, options.conversation, user, client, type, 0);
     },
     sendVideo: on => library.setVideoSendState(account, options.conversation, on ? VIDEO_STARTED : VIDEO_STOPPED),
+    networkChanged: () => library.networkChanged(),
     speak: loud => media.speak(loud),
     wantQuality(wanted) {
       quality = wanted;

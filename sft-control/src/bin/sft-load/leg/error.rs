@@ -16,7 +16,7 @@ pub(crate) enum LegError {
     NoOffer(String),
     #[error("while joining: {0}")]
     Offer(#[from] OfferError),
-    #[error("while joining: {0} of the offer cannot be used: {1}")]
+    #[error("{0} cannot be used: {1}")]
     Transport(&'static str, String),
     #[error("socket: {0}")]
     Socket(#[from] std::io::Error),

@@ -137,18 +137,22 @@ fn set_up(
     codecs.add_config(VP8.into(), None, Codec::Vp8, Frequency::NINETY_KHZ, None, none());
     let mut rtc = config.build(Instant::now());
     let unusable = |what: &'static str| move |error: String| LegError::Transport(what, error);
-    let host = Candidate::host(address, "udp").map_err(|error| unusable("our address")(error.to_string()))?;
-    rtc.add_local_candidate(host);
+    rtc.add_local_candidate(candidate(address)?);
     for candidate in &offer.candidates {
         let candidate = Candidate::from_sdp_string(&format!("candidate:{candidate}"))
-            .map_err(|error| unusable("a candidate")(error.to_string()))?;
+            .map_err(|error| unusable("a candidate of the offer")(error.to_string()))?;
         rtc.add_remote_candidate(candidate);
     }
     let transport = SdpOffer::from_sdp_string(&transport(offer))
-        .map_err(|error| unusable("the offered transport")(error.to_string()))?;
+        .map_err(|error| unusable("the transport of the offer")(error.to_string()))?;
     rtc.sdp_api().accept_offer(transport)?;
     declare_media(&mut rtc, offer, ssrcs);
     Ok(rtc)
+}
+
+/// The candidate of one of our sockets.
+pub(super) fn candidate(address: SocketAddr) -> Result<Candidate, LegError> {
+    Candidate::host(address, "udp").map_err(|error| LegError::Transport("our address", error.to_string()))
 }
 
 /// The offer's transport and data channel in the form in which str0m takes the length of messages, too. The

@@ -10,7 +10,7 @@ mod traffic;
 
 use std::{
     collections::VecDeque,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -65,6 +65,8 @@ struct Leg {
     media_after: Option<Duration>,
     /// Everything that is expected since the last selection has begun to arrive.
     ready: bool,
+    /// Moved to another address, where no media has arrived yet.
+    moving: bool,
     next_ping: Instant,
     /// Packets that passed SRTP.
     accepted: u64,
@@ -111,7 +113,7 @@ impl Leg {
             () = sleep_until(wake) => {}
             changed = self.phases.changed() => {
                 let phase = if changed.is_ok() { *self.phases.borrow_and_update() } else { Phase::Leaving };
-                self.enter(phase);
+                self.enter(phase).await?;
             }
         }
         self.work().await
@@ -149,6 +151,7 @@ impl Leg {
             joined_after: None,
             media_after: None,
             ready: false,
+            moving: false,
             next_ping: now + PING_INTERVAL,
             accepted: 0,
             key_frames_requested: 0,
@@ -179,7 +182,7 @@ impl Leg {
         [deadline, media, ping].into_iter().flatten().fold(self.timeout, Instant::min)
     }
 
-    fn enter(&mut self, phase: Phase) {
+    async fn enter(&mut self, phase: Phase) -> Result<(), LegError> {
         self.phase = phase;
         match phase {
             Phase::Selecting(round) => {
@@ -190,6 +193,7 @@ impl Leg {
                     self.outbox.push_back(self.signalling.select(&selection));
                 }
             }
+            Phase::Moving(address) => self.relocate(address).await?,
             Phase::Leaving => {
                 self.outbox.push_back(self.signalling.hang_up());
                 self.leaving = Some(Instant::now() + HANG_UP);
@@ -197,6 +201,24 @@ impl Leg {
             // From the next phase on the lists shrink.
             Phase::Draining => self.roster.clone_from(&self.signalling.roster),
             Phase::Joining | Phase::Measuring => {}
+        }
+        Ok(())
+    }
+
+    /// Goes on with a socket of another address; what is under way to the old one is lost.
+    async fn relocate(&mut self, address: IpAddr) -> Result<(), LegError> {
+        self.check_buffer()?;
+        self.socket = socket::bind(address).await?;
+        self.address = self.socket.local_addr()?;
+        self.rtc.add_local_candidate(join::candidate(self.address)?);
+        self.moving = true;
+        Ok(())
+    }
+
+    /// Tells the coordinator once that the server has followed.
+    pub(super) fn followed(&mut self) {
+        if std::mem::take(&mut self.moving) {
+            let _ = self.progress.send(Progress::Moved(self.id));
         }
     }
 
@@ -276,7 +298,8 @@ impl Leg {
             .chain(plan.selection(me, round).into_iter().map(|selected| (selected.sender, selected.stream())))
     }
 
-    fn finish(mut self) -> Result<Outcome, LegError> {
+    /// Counts what arrived and did not fit into the socket's buffer.
+    fn check_buffer(&mut self) -> Result<(), LegError> {
         let drops = socket::drops(&self.socket)?;
         if drops > 0 {
             let faults = &mut self.checker.faults;
@@ -286,6 +309,11 @@ impl Leg {
                 format_args!("this machine is too slow for so many legs"),
             );
         }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Outcome, LegError> {
+        self.check_buffer()?;
         Ok(Outcome {
             leg: self.id,
             audio_ssrc: self.audio_ssrc,

@@ -129,6 +129,7 @@ impl Leg {
     fn packet(&mut self, packet: &RtpPacket) {
         self.accepted += 1;
         self.media_after.get_or_insert_with(|| self.started.elapsed());
+        self.followed();
         if self.is_over() {
             return;
         }
