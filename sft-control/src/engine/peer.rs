@@ -65,9 +65,20 @@ pub(super) struct Rtcp {
 }
 
 impl Peer {
-    /// Of the slot at this place; the audio slots come first.
+    /// Of the slot at this place. The audio slots come first, then those for video; of those behind, which no offer
+    /// has, the ones with runs are for video.
     pub(super) fn kind_of(&self, place: usize) -> Kind {
-        if place < self.offer.audio_slots.len() { Kind::Audio } else { Kind::Video }
+        match place.checked_sub(self.offer.audio_slots.len()) {
+            None => Kind::Audio,
+            Some(_) if self.is_offered(place) => Kind::Video,
+            Some(slot) if self.runs.get(slot).is_some_and(|run| run.published > 0) => Kind::Video,
+            Some(_) => Kind::Audio,
+        }
+    }
+
+    /// Whether the offer has the slot at this place; the others are for streams under their own names.
+    pub(super) fn is_offered(&self, place: usize) -> bool {
+        place < self.offer.audio_slots.len() + self.offer.video_slots.len()
     }
 
     /// The leg and the SSRC that a video slot is at in this run.

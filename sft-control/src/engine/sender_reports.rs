@@ -19,6 +19,7 @@ use crate::{
     },
     dataplane::{SlotReading, user::Outbox},
     rtcp::{self, Mapping, SenderReport},
+    sdp,
 };
 
 /// Between two reports of a leg.
@@ -93,34 +94,65 @@ impl Engine {
         }
     }
 
-    /// Reports on the slots of a leg that have carried something lately. A stream under its own name is its
-    /// sender's to report on.
+    /// Reports on the slots of a leg that have carried something lately.
     fn reports_to(&self, leg: LegId, now_ns: u64) -> Vec<SenderReport> {
         let Some(peer) = self.peers.get(&leg) else { return Vec::new() };
         let speakers = self.lanes.speakers(peer.conference);
-        let offered = peer.offer.audio_slots.len() + peer.offer.video_slots.len();
-        let slots = self.lanes.slots_of(leg).into_iter().take(offered).enumerate();
-        let active = slots.filter(|(_, slot)| is_active(slot, now_ns));
         let ntp = self.wall_clock.at(now_ns);
+        let slots = self.lanes.slots_of(leg).into_iter().enumerate();
+        let active = slots.filter(|(_, slot)| is_active(slot, now_ns));
         active
-            .map(|(place, slot)| SenderReport {
-                ssrc: slot.ssrc,
-                cname: crate::sdp::label(slot.ssrc),
-                ntp,
-                timestamp: self.mapping(peer, place, &slot, &speakers).timestamp_at(ntp, peer.kind_of(place)),
-                packets: slot.packets as u32,
-                octets: slot.bytes as u32,
+            .filter_map(|(place, slot)| {
+                let source = self.source_in(peer, place, &slot, &speakers);
+                Some(SenderReport {
+                    ssrc: slot.ssrc,
+                    cname: self.canonical_name(peer, place, &slot, source)?,
+                    ntp,
+                    timestamp: self.mapping(&slot, source).timestamp_at(ntp, peer.kind_of(place)),
+                    packets: slot.packets as u32,
+                    octets: slot.bytes as u32,
+                })
             })
             .collect()
     }
 
-    /// An instant of our clock, and the slot's timestamp for it.
-    fn mapping(&self, peer: &Peer, place: usize, slot: &SlotReading, speakers: &Speakers) -> Mapping {
-        let reported = match peer.kind_of(place) {
-            Kind::Audio => self.speaker_in(place, slot.run, speakers),
+    /// The leg and the SSRC that a slot is at.
+    fn source_in(
+        &self,
+        peer: &Peer,
+        place: usize,
+        slot: &SlotReading,
+        speakers: &Speakers,
+    ) -> Option<(LegId, u32)> {
+        match peer.kind_of(place) {
             Kind::Video => peer.shown_in(place, slot.run),
+            Kind::Audio if peer.is_offered(place) => self.speaker_in(place, slot.run, speakers),
+            // The run of such a slot is the sender's leg.
+            Kind::Audio => Some((LegId(slot.run), slot.ssrc)),
         }
-        .and_then(|(leg, ssrc)| self.peers.get(&leg)?.media.as_ref()?.rtcp.reported(ssrc));
+    }
+
+    /// Of an offered slot: the one that the offer gave it. All streams of a sender that go under their own names
+    /// share one, by which receivers know that they belong together; without a sender there is none.
+    fn canonical_name(
+        &self,
+        peer: &Peer,
+        place: usize,
+        slot: &SlotReading,
+        source: Option<(LegId, u32)>,
+    ) -> Option<String> {
+        if peer.is_offered(place) {
+            return Some(sdp::label(slot.ssrc));
+        }
+        let sender = self.peers.get(&source?.0)?;
+        let voice = Some(sender.media_ssrc).filter(|ssrc| *ssrc != 0);
+        Some(sdp::label(voice.unwrap_or(slot.ssrc)))
+    }
+
+    /// An instant of our clock, and the slot's timestamp for it.
+    fn mapping(&self, slot: &SlotReading, source: Option<(LegId, u32)>) -> Mapping {
+        let reported =
+            source.and_then(|(leg, ssrc)| self.peers.get(&leg)?.media.as_ref()?.rtcp.reported(ssrc));
         match reported {
             Some(source) => {
                 Mapping { timestamp: source.timestamp.wrapping_add(slot.timestamp_offset), ..source }
