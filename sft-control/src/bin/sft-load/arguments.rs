@@ -7,6 +7,7 @@ use clap::{Parser, ValueEnum};
 use crate::{
     dtls::{self, COUNTER_MODE, GCM_128, GCM_256},
     http::Endpoint,
+    offer::Slots,
     plan::Plan,
 };
 
@@ -62,6 +63,10 @@ pub(crate) struct Arguments {
     /// Videos that each leg watches, half of them in the higher layer [default: 9, or all there are]
     #[arg(long, value_name = "M", requires = "video", value_parser = clap::value_parser!(u16).range(0..=MOST_SLOTS as i64))]
     pub(crate) watch: Option<u16>,
+    /// Ask for no slots: every stream of the others comes under its own SSRC, videos in the higher layer. Servers
+    /// may bound how many streams that can be
+    #[arg(long, conflicts_with = "watch")]
+    pub(crate) no_slots: bool,
     /// SRTP profile to offer
     #[arg(long, value_enum, default_value_t)]
     pub(crate) profile: Profile,
@@ -93,6 +98,7 @@ impl Arguments {
             frame_interval: Duration::from_millis(self.frame_interval.into()),
             circle: self.circle(),
             watched: self.watched() as u16,
+            named: self.no_slots,
         }
     }
 
@@ -105,14 +111,15 @@ impl Arguments {
         let others = usize::from(self.circle()) - 1;
         match (self.video, self.watch) {
             (false, _) => 0,
+            (true, _) if self.no_slots => others,
             (true, Some(watch)) => others.min(usize::from(watch)),
             (true, None) => others.min(USUAL_SLOTS),
         }
     }
 
-    /// Video slots to ask for.
-    pub(crate) fn video_slots(&self) -> usize {
-        self.watched().max(USUAL_SLOTS)
+    /// What to ask for.
+    pub(crate) fn slots(&self) -> Slots {
+        if self.no_slots { Slots::NONE } else { Slots::with_video(self.watched().max(USUAL_SLOTS)) }
     }
 }
 
@@ -169,8 +176,10 @@ mod tests {
 
     #[test]
     fn as_many_slots_are_asked_for_as_stock_clients_do_or_as_are_needed() {
-        assert_eq!(parse(&["--legs", "4", "--video"]).unwrap().video_slots(), 9);
-        assert_eq!(parse(&["--legs", "30", "--video", "--watch", "20"]).unwrap().video_slots(), 20);
+        assert_eq!(parse(&["--legs", "4", "--video"]).unwrap().slots().video, 9);
+        assert_eq!(parse(&["--legs", "30", "--video", "--watch", "20"]).unwrap().slots().video, 20);
+        let named = parse(&["--legs", "12", "--video", "--no-slots"]).unwrap();
+        assert_eq!((named.slots(), named.plan().watched), (Slots::NONE, 11));
     }
 
     #[test]

@@ -91,6 +91,8 @@ pub(crate) struct Checker {
     run: u32,
     leg: LegId,
     slots: Vec<Slot>,
+    /// Streams come under their own names, videos in this layer.
+    named: Option<Stream>,
     /// By the leg's index.
     announced: Vec<Announced>,
     pub(crate) tallies: HashMap<Origin, Tally>,
@@ -116,6 +118,7 @@ impl Checker {
             run,
             leg,
             slots,
+            named: None,
             announced: vec![Announced::default(); usize::from(legs)],
             tallies: HashMap::new(),
             faults: Faults::default(),
@@ -124,17 +127,29 @@ impl Checker {
         }
     }
 
+    /// The leg has no slots: streams come under their own names, videos in this layer.
+    pub(crate) fn without_slots(run: u32, leg: LegId, legs: u16, layer: Stream) -> Self {
+        Checker { named: Some(layer), ..Checker::new(run, leg, legs, [].into_iter(), [].into_iter()) }
+    }
+
     /// The participant list announces these SSRCs for a leg.
     pub(crate) fn announce(&mut self, leg: u16, announced: Announced) {
         if let Some(known) = self.announced.get_mut(usize::from(leg)) {
             *known = announced;
         }
+        let Some(layer) = self.named.filter(|_| leg != self.leg.index) else { return };
+        for (ssrc, stream) in [(announced.audio, Stream::Audio), (announced.video, layer)] {
+            if self.slots.iter().all(|slot| slot.ssrc != ssrc) {
+                self.slots.push(Slot::named(ssrc, (leg, stream)));
+            }
+        }
     }
 
-    /// A new selection is on its way to the server; entry i is for video slot i.
+    /// A new selection is on its way to the server; entry i is for video slot i. Without slots it says what is to come
+    /// anyway.
     pub(crate) fn select(&mut self, selection: &[Selected]) {
         for slot in self.slots.iter_mut().filter(|slot| slot.video) {
-            let wanted = selection.get(slot.place);
+            let wanted = slot.choose(selection);
             slot.select(wanted.map(|selected| (selected.sender, selected.stream())));
         }
         for tally in self.tallies.values_mut() {

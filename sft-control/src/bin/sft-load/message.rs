@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::plan::Selected;
+use crate::{offer::Slots, plan::Selected};
 
 /// The one version there is.
 const VERSION: &str = "3.0";
@@ -105,10 +105,11 @@ impl Writer {
         message.to_string()
     }
 
-    pub(crate) fn connect(&self, video_slots: usize) -> String {
+    pub(crate) fn connect(&self, slots: Slots) -> String {
         let fields = json!({
             "update": false, "tool": concat!("sft-load ", env!("CARGO_PKG_VERSION")), "toolver": TOOL_VERSION,
-            "env": 0, "status": 0, "selective_audio": true, "selective_video": true, "vstreams": video_slots,
+            "env": 0, "status": 0, "selective_audio": slots.audio > 0, "selective_video": slots.video > 0,
+            "vstreams": slots.video,
         });
         self.message("CONFCONN", false, ("SFT", CLIENT), fields)
     }

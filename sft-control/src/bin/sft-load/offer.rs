@@ -9,8 +9,29 @@ use sdp_types::{Attribute, Media, Session};
 pub(crate) const OPUS: u8 = 111;
 pub(crate) const VP8: u8 = 100;
 
+/// Names of the m-lines for the client's own media.
+pub(crate) const AUDIO_MID: &str = "audio";
+pub(crate) const VIDEO_MID: &str = "video";
+
 /// Audio slots of a selective client.
-pub(crate) const AUDIO_SLOTS: usize = 5;
+const AUDIO_SLOTS: usize = 5;
+
+/// How many slots a client asks for; of a kind without slots it gets each stream under the stream's own SSRC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slots {
+    pub(crate) audio: usize,
+    pub(crate) video: usize,
+}
+
+impl Slots {
+    /// Of a client that asks for none.
+    pub(crate) const NONE: Slots = Slots { audio: 0, video: 0 };
+
+    /// Of a selective client.
+    pub(crate) fn with_video(video: usize) -> Slots {
+        Slots { audio: AUDIO_SLOTS, video }
+    }
+}
 
 /// What a stock client would not get over.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,8 +90,8 @@ pub(crate) struct Offer {
 }
 
 impl Offer {
-    /// Reads an offer for a client that asked for `video_slots`.
-    pub(crate) fn parse(text: &str, video_slots: usize) -> Result<Self, OfferError> {
+    /// Reads an offer for a client that asked for these.
+    pub(crate) fn parse(text: &str, slots: Slots) -> Result<Self, OfferError> {
         let session =
             Session::parse(text.as_bytes()).map_err(|error| OfferError::Syntax(error.to_string()))?;
         check_tool(find(&session.attributes, "tool")?)?;
@@ -96,7 +117,7 @@ impl Offer {
             lines,
         };
         offer.check_bundle(find(&session.attributes, "group")?)?;
-        offer.check_slots(video_slots)?;
+        offer.check_slots(slots)?;
         Ok(offer)
     }
 
@@ -125,10 +146,10 @@ impl Offer {
         }
     }
 
-    fn check_slots(&self, video_slots: usize) -> Result<(), OfferError> {
+    fn check_slots(&self, slots: Slots) -> Result<(), OfferError> {
         for (kind, found, wanted) in [
-            ("audio", self.audio_slots().count(), AUDIO_SLOTS),
-            ("video", self.video_slots().count(), video_slots),
+            ("audio", self.audio_slots().count(), slots.audio),
+            ("video", self.video_slots().count(), slots.video),
         ] {
             if found != wanted {
                 return Err(OfferError::Slots { kind, found, wanted });
@@ -197,7 +218,7 @@ struct LineReader<'a> {
 
 impl LineReader<'_> {
     fn audio(&self, mid: &str) -> Result<Purpose, String> {
-        self.require(mid == "audio", "is not named audio")?;
+        self.require(mid == AUDIO_MID, "is not named audio")?;
         self.media("audio", OPUS, "opus/48000/2")?;
         self.has_all(&["sendrecv"])?;
         self.extensions(&[(1, "audio-level"), (2, "abs-send-time"), (3, "transport-wide-cc")])?;
@@ -205,7 +226,7 @@ impl LineReader<'_> {
     }
 
     fn video(&self, mid: &str) -> Result<Purpose, String> {
-        self.require(mid == "video", "is not named video")?;
+        self.require(mid == VIDEO_MID, "is not named video")?;
         self.media("video", VP8, "VP8/90000")?;
         self.has_all(&["sendrecv", "rid:l recv", "rid:h recv", "simulcast:recv l;h"])?;
         self.extensions(&[
@@ -310,12 +331,12 @@ pub(crate) mod tests {
 
     fn changed(from: &str, to: &str) -> Result<Offer, OfferError> {
         assert!(ORIGINAL.contains(from), "{from}");
-        Offer::parse(&ORIGINAL.replace(from, to), 9)
+        Offer::parse(&ORIGINAL.replace(from, to), Slots::with_video(9))
     }
 
     #[test]
     fn the_offer_of_the_original_is_read() {
-        let offer = Offer::parse(ORIGINAL, 9).unwrap();
+        let offer = Offer::parse(ORIGINAL, Slots::with_video(9)).unwrap();
         assert_eq!(offer.ufrag, "He1qxZUuPxfsxiv");
         assert_eq!(offer.candidates, ["c6336401 1 UDP 2114126591 198.51.100.1 35005 typ host"]);
         assert!(!offer.lite);
@@ -329,8 +350,12 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_number_of_video_slots_is_checked() {
-        assert_eq!(Offer::parse(ORIGINAL, 4), Err(OfferError::Slots { kind: "video", found: 9, wanted: 4 }));
+    fn the_number_of_slots_is_checked() {
+        let refused = |slots| Offer::parse(ORIGINAL, slots).unwrap_err();
+        let error = OfferError::Slots { kind: "video", found: 9, wanted: 4 };
+        assert_eq!(refused(Slots::with_video(4)), error);
+        let error = OfferError::Slots { kind: "audio", found: 5, wanted: 0 };
+        assert_eq!(refused(Slots::NONE), error);
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub(crate) struct Plan {
     pub(crate) circle: u16,
     /// Videos that each leg watches; less than `legs`.
     pub(crate) watched: u16,
+    /// Legs have no slots and watch everybody they watch in the same way.
+    pub(crate) named: bool,
 }
 
 /// An entry of a video selection; its place in the list is the slot.
@@ -68,6 +70,11 @@ impl Plan {
         self.silence || self.is_talking(leg)
     }
 
+    /// The layer of who selects none.
+    pub(crate) fn best_layer(&self) -> Stream {
+        if self.high { Stream::High } else { Stream::Low }
+    }
+
     /// Whether the legs authorise each other.
     pub(crate) fn together(&self, one: u16, other: u16) -> bool {
         one / self.circle == other / self.circle
@@ -101,7 +108,7 @@ impl Plan {
     }
 
     /// Neighbours in the ring of the circle, with alternating layers. The first round is shifted by one, with the
-    /// layers swapped.
+    /// layers swapped. Without slots there is nothing to select: what is watched is the same in both.
     pub(crate) fn selection(&self, receiver: u16, round: Round) -> Vec<Selected> {
         if !self.video {
             return Vec::new();
@@ -110,12 +117,12 @@ impl Plan {
         let size = self.circle.min(self.legs - first);
         // The last circle may be smaller than the others.
         let Some(others) = size.checked_sub(1).filter(|others| *others > 0) else { return Vec::new() };
-        let shift = u16::from(round == Round::First);
+        let shift = u16::from(round == Round::First && !self.named);
         let entry = |place: u16| {
             // Widened, because legs may be as many as the type holds.
             let distance = 1 + u32::from((place + shift) % others);
             let sender = first + ((u32::from(place_of_receiver) + distance) % u32::from(size)) as u16;
-            Selected { sender, high: self.high && (receiver ^ place ^ shift) & 1 == 0 }
+            Selected { sender, high: self.high && (self.named || (receiver ^ place ^ shift) & 1 == 0) }
         };
         (0..self.watched.min(others)).map(entry).collect()
     }
@@ -139,6 +146,7 @@ mod tests {
         frame_interval: Duration::from_millis(40),
         circle: 8,
         watched: 3,
+        named: false,
     };
 
     #[test]
@@ -199,6 +207,16 @@ mod tests {
     fn with_one_layer_only_the_lower_is_watched() {
         let plan = Plan { high: false, ..PLAN };
         assert!(plan.selection(3, Round::Final).iter().all(|selected| !selected.high));
+    }
+
+    #[test]
+    fn without_slots_all_are_watched_in_the_higher_layer() {
+        let plan = Plan { watched: 7, named: true, ..PLAN };
+        let [first, last] = [Round::First, Round::Final].map(|round| plan.selection(2, round));
+        assert_eq!(first, last);
+        let senders: BTreeSet<u16> = first.iter().map(|selected| selected.sender).collect();
+        assert_eq!(senders, BTreeSet::from([0, 1, 3, 4, 5, 6, 7]));
+        assert!(first.iter().all(|selected| selected.high));
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::{
     http::Endpoint,
     leg::{self, LegError},
     marker::LegId,
+    offer::Slots,
     plan::{Plan, Round},
     verdict::Outcome,
 };
@@ -66,7 +67,7 @@ pub(crate) struct Run {
     pub(crate) server: Endpoint,
     pub(crate) security: Security,
     pub(crate) plan: Plan,
-    pub(crate) video_slots: usize,
+    pub(crate) slots: Slots,
     /// Where media sockets are bound.
     pub(crate) bind: IpAddr,
     /// Where the legs move to before the measuring window.
@@ -110,7 +111,7 @@ impl Run {
             server: arguments.url.clone(),
             security: Security::new(arguments.profile.only())?,
             plan,
-            video_slots: arguments.video_slots(),
+            slots: arguments.slots(),
             bind,
             move_to: arguments.move_to,
             joining: arguments.joining.into(),

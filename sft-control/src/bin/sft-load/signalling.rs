@@ -203,6 +203,7 @@ mod tests {
         frame_interval: Duration::from_millis(40),
         circle: 3,
         watched: 0,
+        named: false,
     };
 
     struct World {

@@ -37,6 +37,11 @@ fn shape(stream: Stream) -> (u32, u32, (u16, u16)) {
     }
 }
 
+/// Packets of an ordinary picture in these layers.
+pub(crate) fn picture(layers: &[Stream]) -> usize {
+    layers.iter().map(|layer| shape(*layer).1 as usize).sum()
+}
+
 /// One packet to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Packet {
@@ -48,6 +53,16 @@ pub(crate) struct Packet {
     pub(crate) end_of_frame: bool,
     pub(crate) payload: Vec<u8>,
     pub(crate) extension: Extension,
+}
+
+impl Packet {
+    /// The packet leaves now, and not when it was made. `at` counts since the process began.
+    pub(crate) fn stamp(&mut self, at: Duration) {
+        let place = &mut self.payload[marker_at(self.stream)..];
+        if let Some(marker) = Marker::read(place) {
+            Marker { sent: at, ..marker }.write(place);
+        }
+    }
 }
 
 /// The header extension that the server's decisions depend on.
@@ -234,6 +249,16 @@ mod tests {
             for packet in source.frame(INTERVAL, MOMENT) {
                 assert!((marker::LENGTH + 1..=LONGEST).contains(&packet.payload.len()));
             }
+        }
+    }
+
+    #[test]
+    fn a_packet_that_leaves_later_says_so_and_is_the_same_otherwise() {
+        for packet in source(Stream::High).frame(INTERVAL, MOMENT) {
+            let mut later = packet.clone();
+            later.stamp(MOMENT.at * 2);
+            let [before, after] = [&packet, &later].map(|packet| read_marker(&packet.payload, true).unwrap());
+            assert_eq!(after, Marker { sent: MOMENT.at * 2, ..before });
         }
     }
 

@@ -202,6 +202,7 @@ mod tests {
         frame_interval: Duration::from_millis(40),
         circle: u16::MAX,
         watched: 0,
+        named: false,
     };
 
     fn announced(leg: u16) -> Announced {

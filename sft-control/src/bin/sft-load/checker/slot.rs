@@ -6,6 +6,7 @@ use super::{Announced, Copy, Origin, clock};
 use crate::{
     fault::{Fault, Faults},
     marker::{Marker, Stream},
+    plan::Selected,
 };
 
 /// Least timestamp steps between two sources (sft-protocol.md 10.1), in ticks.
@@ -17,8 +18,10 @@ const UNREPORTED: Duration = Duration::from_secs(3);
 pub(super) struct Slot {
     pub(super) ssrc: u32,
     pub(super) video: bool,
-    /// Among the slots of the same medium.
+    /// Among the slots of the same medium; that of a stream under its own name is its leg.
     pub(super) place: usize,
+    /// The leg whose stream has this name.
+    owner: Option<u16>,
     wanted: Option<Origin>,
     /// What may still come until the first packet of what is wanted.
     passing: [Option<Origin>; 2],
@@ -56,7 +59,11 @@ struct Run {
 
 impl std::fmt::Display for Slot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} slot {}", if self.video { "video" } else { "audio" }, self.place)
+        let (medium, place) = (if self.video { "video" } else { "audio" }, self.place);
+        match self.owner {
+            Some(leg) => write!(f, "{medium} of leg {leg}"),
+            None => write!(f, "{medium} slot {place}"),
+        }
     }
 }
 
@@ -66,12 +73,31 @@ impl Slot {
             ssrc,
             video,
             place,
+            owner: None,
             wanted: None,
             passing: [None; 2],
             last: None,
             run: None,
             frame: None,
             unreported_since: None,
+        }
+    }
+
+    /// Carries one stream under its own name. Of a video with two layers the lower one may come first.
+    pub(super) fn named(ssrc: u32, (leg, stream): Origin) -> Slot {
+        Slot {
+            owner: Some(leg),
+            wanted: Some((leg, stream)),
+            passing: [Some((leg, Stream::Low)), None],
+            ..Slot::new(ssrc, stream != Stream::Audio, leg.into())
+        }
+    }
+
+    /// What of a selection is for this slot.
+    pub(super) fn choose<'a>(&self, selection: &'a [Selected]) -> Option<&'a Selected> {
+        match self.owner {
+            Some(leg) => selection.iter().find(|selected| selected.sender == leg),
+            None => selection.get(self.place),
         }
     }
 
@@ -102,7 +128,7 @@ impl Slot {
             );
         }
         let video = marker.stream != Stream::Audio;
-        if video != self.video {
+        if video != self.video || self.owner.is_some_and(|leg| leg != sender) {
             let name = marker.stream.name();
             faults.add(Fault::Slot, format_args!("{self}: {name} of leg {sender}"));
         }

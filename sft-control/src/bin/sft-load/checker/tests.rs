@@ -132,11 +132,24 @@ impl World {
         Moment { at: self.clock, ..MOMENT }
     }
 
+    /// The same without slots.
+    fn named() -> Self {
+        let mut checker = Checker::without_slots(RUN, ME, 4, Stream::High);
+        for leg in 0..4 {
+            checker.announce(leg, announced(leg));
+        }
+        World { checker, ..World::new() }
+    }
+
     /// Copies of the next audio packets, in slot 3.
     fn audio(&mut self, count: usize) -> Vec<Sent> {
+        self.audio_in(count, AUDIO[3])
+    }
+
+    fn audio_in(&mut self, count: usize, ssrc: u32) -> Vec<Sent> {
         let packets: Vec<Packet> =
             (0..count).map(|_| self.audio.audio(true, INTERVAL, self.moment())).collect();
-        packets.iter().map(|packet| self.copy(packet, AUDIO[3])).collect()
+        packets.iter().map(|packet| self.copy(packet, ssrc)).collect()
     }
 
     /// Copies of the next pictures of the higher layer, in video slot 0.
@@ -391,4 +404,41 @@ fn reports_that_put_audio_and_video_apart_are_found() {
     }
     world.receive(&video);
     assert_eq!(world.only_fault(), (Fault::SenderReport, video.len() as u64));
+}
+
+#[test]
+fn without_slots_streams_have_their_own_names() {
+    let mut world = World::named();
+    let Announced { audio, video } = announced(OTHER);
+    let copies = world.audio_in(20, audio);
+    world.receive(&copies);
+    let low = world.low.frame(INTERVAL, MOMENT);
+    let high = world.high.frame(INTERVAL, MOMENT);
+    for packet in low.iter().chain(&high) {
+        let copy = world.copy(packet, video);
+        world.receive(&[copy]);
+    }
+    assert_eq!(world.checker.faults.total(), 0, "{:?}", world.checker.faults);
+    assert!(world.checker.has((OTHER, Stream::High)) && world.checker.has((OTHER, Stream::Audio)));
+}
+
+#[test]
+fn a_stream_under_the_name_of_another_leg_is_found() {
+    let mut world = World::named();
+    let copies = world.audio_in(1, announced(3).audio);
+    world.receive(&copies);
+    assert_eq!(world.only_fault(), (Fault::Slot, 1));
+}
+
+#[test]
+fn without_slots_the_lower_layer_gives_way_to_the_higher() {
+    let mut world = World::named();
+    let high = world.high.frame(INTERVAL, MOMENT);
+    world.low.request_key_frame();
+    let low = world.low.frame(INTERVAL, MOMENT);
+    for packet in high.iter().chain(&low) {
+        let copy = world.copy(packet, announced(OTHER).video);
+        world.receive(&[copy]);
+    }
+    assert_eq!(world.only_fault(), (Fault::Unselected, low.len() as u64));
 }

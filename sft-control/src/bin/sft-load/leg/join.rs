@@ -18,12 +18,13 @@ use tokio::net::UdpSocket;
 use super::LegError;
 use crate::{
     answer::{Local, answer},
+    checker::Announced,
     descriptor,
     dtls::Security,
     http::Endpoint,
     marker::{LegId, Stream},
     message::{Content, Message},
-    offer::{OPUS, Offer, Purpose, VP8},
+    offer::{AUDIO_MID, OPUS, Offer, Purpose, Slots, VIDEO_MID, VP8},
     run::Run,
     socket,
 };
@@ -50,8 +51,8 @@ pub(super) async fn join(run: &Run, leg: LegId) -> Result<Joined, LegError> {
     let started = Instant::now();
     let conference = run.conference(leg);
     let writer = conference.writer(leg.index);
-    let reply = run.server.post(&conference.hash, writer.connect(run.video_slots)).await?;
-    let (offer, server) = read_offer(&reply, &conference.hash, run.video_slots)?;
+    let reply = run.server.post(&conference.hash, writer.connect(run.slots)).await?;
+    let (offer, server) = read_offer(&reply, &conference.hash, run.slots)?;
     let socket = socket::bind(run.bind).await?;
     let address = socket.local_addr()?;
     let ssrcs = distinct(&mut StdRng::from_os_rng());
@@ -76,12 +77,12 @@ pub(super) async fn join(run: &Run, leg: LegId) -> Result<Joined, LegError> {
 }
 
 /// The offer, and where to post the answer.
-fn read_offer(reply: &[u8], conference: &str, video_slots: usize) -> Result<(Offer, Endpoint), LegError> {
+fn read_offer(reply: &[u8], conference: &str, slots: Slots) -> Result<(Offer, Endpoint), LegError> {
     let message = Message::parse(reply)?;
     let for_us = message.sessid.eq_ignore_ascii_case(conference) && !message.resp;
     match message.content {
         Content::Setup { sdp, url, props } if for_us && props.is_object() => {
-            Ok((Offer::parse(&sdp, video_slots)?, url.parse()?))
+            Ok((Offer::parse(&sdp, slots)?, url.parse()?))
         }
         Content::Connection { status } => Err(LegError::Refused(status)),
         content => Err(LegError::NoOffer(format!("{content:?}"))),
@@ -166,6 +167,14 @@ fn transport(offer: &Offer) -> String {
          a=ice-ufrag:{ufrag}\r\na=ice-pwd:{password}\r\na=fingerprint:{fingerprint}\r\na=setup:passive\r\n\
          a=sctp-port:5000\r\na=max-message-size:{max_message}\r\n"
     )
+}
+
+/// Lets in the streams of another leg under their own names, on the lines of our own audio and video.
+pub(super) fn expect_named(rtc: &mut Rtc, announced: Announced) {
+    let mut api = rtc.direct_api();
+    for (ssrc, mid) in [(announced.audio, AUDIO_MID), (announced.video, VIDEO_MID)] {
+        api.expect_stream_rx(ssrc.into(), None, mid.into(), None).suppress_nack(true);
+    }
 }
 
 fn declare_media(rtc: &mut Rtc, offer: &Offer, ssrcs: &[u32; 3]) {

@@ -130,7 +130,12 @@ impl Leg {
         let now = Instant::now();
         let muted = !run.plan.is_talking(id.index);
         let signalling = Signalling::new(run.conference(id).clone(), id, muted, run.plan);
-        let checker = Checker::new(run.number, id, run.plan.legs, offer.audio_slots(), offer.video_slots());
+        let legs = run.plan.legs;
+        let checker = if run.plan.named {
+            Checker::without_slots(run.number, id, legs, run.plan.best_layer())
+        } else {
+            Checker::new(run.number, id, legs, offer.audio_slots(), offer.video_slots())
+        };
         let media = Media::new(run.number, id, &run.plan, ssrcs, now);
         Leg {
             run,
@@ -190,7 +195,9 @@ impl Leg {
                 let selection = self.run.plan.selection(self.id.index, round);
                 if !selection.is_empty() {
                     self.checker.select(&selection);
-                    self.outbox.push_back(self.signalling.select(&selection));
+                    if !self.run.plan.named {
+                        self.outbox.push_back(self.signalling.select(&selection));
+                    }
                 }
             }
             Phase::Moving(address) => self.relocate(address).await?,
@@ -264,6 +271,9 @@ impl Leg {
     fn announce(&mut self) {
         for (leg, announced) in &self.signalling.roster {
             self.checker.announce(*leg, *announced);
+            if self.run.plan.named && *leg != self.id.index {
+                join::expect_named(&mut self.rtc, *announced);
+            }
         }
         if !self.is_joined() && self.signalling.is_listed() {
             self.joined_after = Some(self.started.elapsed());
