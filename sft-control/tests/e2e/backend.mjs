@@ -8,13 +8,13 @@ export class Backend {
   #epoch = 0;
   #secret;
 
-  // `ice`: an entry of `ice_servers`. `token`: what lets clients in, { username, credential }.
-  constructor({ sft, ice, mls, token }) {
+  // `sfts`: base URLs of the SFTs that may serve the call. `ice`: an entry of `ice_servers`. `token`: what lets clients in, { username, credential }.
+  constructor({ sfts, ice, mls, token }) {
     this.mls = mls;
     this.configuration = JSON.stringify({
       ice_servers: [ice],
-      sft_servers: [{ urls: [sft] }],
-      ...(token && { sft_servers_all: [{ urls: [sft], ...token }] }),
+      sft_servers: sfts.map(url => ({ urls: [url] })),
+      ...(token && { sft_servers_all: sfts.map(url => ({ urls: [url], ...token })) }),
       ttl: 3600,
     });
   }

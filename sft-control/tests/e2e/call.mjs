@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// A conference of two to six real clients, usually three, through one SFT. The exit status is 0 when every client is established,
+// A conference of two to six real clients, usually three, through one SFT of perhaps several. The exit status is 0 when every client is established,
 // hears the tone and sees the colour of every other one, all decrypted by the library's own worker, and the
 // server's counters say that the expected lane made the copies.
 //
@@ -13,11 +13,11 @@ import { Backend } from './backend.mjs';
 import { Chromium } from './chromium.mjs';
 import { measure } from './figures.mjs';
 import { Observation } from './observation.mjs';
-import { exchange, forwardedCopies, servePage, serveStun } from './services.mjs';
+import { exchange, forwardedCopies, occupancy, servePage, serveStun } from './services.mjs';
 
 const { values: options } = parseArgs({ options: {
-  sft: { type: 'string' },                        // base URL of the SFT
-  metrics: { type: 'string' },                    // URL of its metrics
+  sft: { type: 'string', multiple: true },        // base URL of the SFT, or of each that may serve the call
+  metrics: { type: 'string', multiple: true },    // URLs of their metrics, in the same order
   output: { type: 'string' },                     // directory for the logs
   chromium: { type: 'string', default: 'chromium' },
   lane: { type: 'string', default: 'kernel' },    // the lane that must make every copy: kernel | user
@@ -48,6 +48,8 @@ const RECONNECT_TIMEOUT = 90_000;
 const MOVE_TIMEOUT = 500;
 const FOLLOW_TIMEOUT = 2_000;
 const VANISH_TIMEOUT = 30_000;
+// How long a server keeps the leg of a client that has gone elsewhere, and how long until it tells.
+const SETUP_TIMER = 10_000 + 1_000;
 const STEADY = 5_000;
 // Who can be heard at a time. With more clients the others are silent.
 const AUDIO_SLOTS = 5;
@@ -70,7 +72,7 @@ const record = (name, event) => journal.write(`${JSON.stringify({ ms: Date.now()
 
 const conversation = crypto.randomUUID();
 const clients = NAMES.map(name => ({
-  name, userId: crypto.randomUUID(), clientId: crypto.randomBytes(8).toString('hex'), state: 0, updates: 0,
+  name, userId: crypto.randomUUID(), clientId: crypto.randomBytes(8).toString('hex'), state: 0, updates: 0, offers: new Set(),
 }));
 
 async function until(condition, timeout, what) {
@@ -93,6 +95,7 @@ async function postToSft(client, { url, data }) {
     const { status, text } = await exchange(url, { method: 'POST', body: data });
     record(client.name, { type: 'sft', url, request: data, status, response: text });
     if (status !== 200) return null;
+    if (JSON.parse(text).type === 'SETUP') client.offers.add(new URL(url).origin);
     countUpdate(client, data);
     return { status, text };
   } catch (error) {
@@ -194,6 +197,24 @@ async function checkCandidates() {
   return problems;
 }
 
+// Who starts a call asks several servers at once and takes the first that answers. The others have a leg that never
+// connects, which they give up; everybody else goes where the first has gone.
+async function checkRace() {
+  const [first, ...others] = clients;
+  const problems = [];
+  if (first.offers.size !== options.sft.length) problems.push(`${first.name} has offers of ${[...first.offers]} only`);
+  const elsewhere = others.filter(client => client.offers.size !== 1);
+  problems.push(...elsewhere.map(client => `${client.name} has offers of ${[...client.offers]}`));
+  const isOver = async () => {
+    const found = await Promise.all(options.metrics.map(occupancy));
+    say(`calls and participants: ${JSON.stringify(found)}`);
+    const counts = found.map(({ calls, participants }) => `${calls}/${participants}`).sort();
+    return counts.join() === [...Array(found.length - 1).fill('0/0'), `1/${clients.length}`].join();
+  };
+  await until(isOver, SETUP_TIMER, 'one server alone has the call');
+  return problems;
+}
+
 async function crashServer() {
   for (const client of clients) client.updates = 0;
   say('the server crashes');
@@ -280,9 +301,11 @@ async function leaveOneByOne(backend) {
 
 async function run(browsers, services) {
   const ice = { urls: [options.turn ?? services.stun.url], username: 'user', credential: 'secret' };
-  const backend = new Backend({ sft: options.sft, ice, mls: options.mls, token: token() });
-  const answers = () => exchange(`${options.sft}/sft/status`, { timeout: 1000 }).then(() => true, () => false);
-  await until(answers, 15_000, 'the server answers');
+  const backend = new Backend({ sfts: options.sft, ice, mls: options.mls, token: token() });
+  for (const url of options.sft) {
+    const answers = () => exchange(`${url}/sft/status`, { timeout: 1000 }).then(() => true, () => false);
+    await until(answers, 15_000, 'the server answers');
+  }
   for (const [place, client] of clients.entries()) {
     const isLast = place === clients.length - 1;
     await open(client, isLast ? browsers.at(-1) : browsers[0], backend, services.page.url);
@@ -296,6 +319,7 @@ async function run(browsers, services) {
   }
   if (options.toggle) await toggleCamera();
   const problems = await observe('the call');
+  if (options.sft.length > 1) problems.push(...await checkRace());
   if (options.restart) {
     await crashServer();
     problems.push(...await observe('the call after the crash'));

@@ -78,12 +78,21 @@ export function exchange(url, { method = 'GET', body, timeout = 20000 } = {}) {
 }
 
 // The copies that the server counts, by lane and kind: { kernel: { audio, video }, user: { audio, video } }.
-export async function forwardedCopies(url) {
-  const { text } = await exchange(url);
+export async function forwardedCopies(urls) {
   const copies = { kernel: { audio: 0, video: 0 }, user: { audio: 0, video: 0 } };
-  for (const [, labels, value] of text.matchAll(/^sft_forwarded_copies_total\{([^}]*)\} (\S+)/gm)) {
-    const { lane, kind } = Object.fromEntries([...labels.matchAll(/(\w+)="(\w+)"/g)].map(pair => pair.slice(1)));
-    copies[lane][kind] += Number(value);
+  for (const url of urls) {
+    const { text } = await exchange(url);
+    for (const [, labels, value] of text.matchAll(/^sft_forwarded_copies_total\{([^}]*)\} (\S+)/gm)) {
+      const { lane, kind } = Object.fromEntries([...labels.matchAll(/(\w+)="(\w+)"/g)].map(pair => pair.slice(1)));
+      copies[lane][kind] += Number(value);
+    }
   }
   return copies;
+}
+
+// Calls and participants that a server has now.
+export async function occupancy(url) {
+  const { text } = await exchange(url);
+  const gauge = name => Number(new RegExp(`^${name} (\\S+)`, 'm').exec(text)[1]);
+  return { calls: gauge('sft_calls'), participants: gauge('sft_participants') };
 }

@@ -17,7 +17,7 @@ use std::{
 use self::{
     firewall::Firewall,
     network::{MOVED_ADDRESS, Network, PinDirectory, SERVER_ADDRESS},
-    server::{Address, METRICS_PORT, Server, Setup, User},
+    server::{Address, Ports, Server, Setup, User},
 };
 use crate::{
     packages,
@@ -41,6 +41,8 @@ struct Scenario {
     user: User,
     firewall: Firewall,
     address: Address,
+    /// How many there are of them.
+    servers: u16,
     /// Further options of `sft serve`. [`SCRATCH`] stands for the directory of scratch files.
     server: &'static [&'static str],
     clients: Clients,
@@ -63,7 +65,7 @@ const TURN_TCP: &str = "turn:198.51.100.3:3478?transport=tcp";
 const fn call(name: &'static str, arguments: &'static [&'static str]) -> Scenario {
     let clients = Clients::Browsers(arguments);
     let (user, firewall, address) = (User::Root, Firewall::Open, Address::V4);
-    Scenario { name, dataplane: "xdp", user, firewall, address, server: &[], clients }
+    Scenario { name, dataplane: "xdp", user, firewall, address, servers: 1, server: &[], clients }
 }
 
 /// A client that the server turns away.
@@ -131,6 +133,11 @@ const SCENARIOS: &[Scenario] = &[
     },
     Scenario { dataplane: "userspace", ..call("browsers_userspace", &["--lane", "user", "--video"]) },
     Scenario {
+        dataplane: "userspace",
+        servers: 3,
+        ..call("browsers_three_servers", &["--lane", "user", "--video", "--leave"])
+    },
+    Scenario {
         dataplane: "auto",
         user: User::Nobody,
         ..call("browsers_unprivileged_server", &["--lane", "user", "--video"])
@@ -178,6 +185,8 @@ const SCENARIOS: &[Scenario] = &[
         &["--legs", "6", "--talkers", "3", "--video", "--seconds", "6", "--profile", "cm"],
     ),
     load("load_userspace", "userspace", &["--legs", "20", "--talkers", "5", "--video", "--seconds", "10"]),
+    load("load_without_slots_kernel", "xdp", WITHOUT_SLOTS),
+    load("load_without_slots_userspace", "userspace", WITHOUT_SLOTS),
     load("load_moving_kernel", "xdp", MOVING),
     load("load_moving_userspace", "userspace", MOVING),
     Scenario {
@@ -185,6 +194,9 @@ const SCENARIOS: &[Scenario] = &[
         ..load("load_ipv6_userspace", "userspace", &["--legs", "6", "--video", "--seconds", "6"])
     },
 ];
+
+/// For the load client: each stream comes under its own name.
+const WITHOUT_SLOTS: &[&str] = &["--legs", "6", "--talkers", "5", "--video", "--no-slots", "--seconds", "8"];
 
 /// For the load client: all legs change network before they measure.
 const MOVING: &[&str] =
@@ -275,6 +287,12 @@ impl From<Result<()>> for Outcome {
     }
 }
 
+impl Scenario {
+    fn ports(&self) -> impl Iterator<Item = Ports> + use<> {
+        (0..self.servers).map(|server| Ports { server })
+    }
+}
+
 /// What all scenarios share.
 struct Bench {
     network: Network,
@@ -307,19 +325,23 @@ impl Bench {
         let directory = self.scratch.join(scenario.name);
         fs::create_dir_all(&directory).map_err(Failure::io(directory.display()))?;
         let firewall = scenario.firewall.close(&self.network, &directory)?;
-        let mut server = Server::start(Setup {
-            network: &self.network,
-            program: &program,
-            directory,
-            pins: self.pins.of(scenario.name),
-            dataplane: scenario.dataplane,
-            address: scenario.address,
-            options: self.arguments(scenario.server),
-            user: scenario.user,
-        })?;
-        let result = self.follow(self.clients(scenario), &mut server);
+        let start = |ports: Ports| {
+            Server::start(Setup {
+                network: &self.network,
+                program: &program,
+                directory: directory.join(ports.server.to_string()),
+                pins: self.pins.of(scenario.name),
+                dataplane: scenario.dataplane,
+                address: scenario.address,
+                ports,
+                options: self.arguments(scenario.server),
+                user: scenario.user,
+            })
+        };
+        let mut servers = scenario.ports().map(start).collect::<Result<Vec<_>>>()?;
+        let result = self.follow(self.clients(scenario), &mut servers[0]);
         if result.is_err() {
-            show_end_of(&server.log_file());
+            servers.iter().for_each(|server| show_end_of(&server.log_file()));
         }
         drop(firewall);
         result
@@ -331,21 +353,24 @@ impl Bench {
     }
 
     fn clients(&self, scenario: &Scenario) -> Command {
-        let url = scenario.address.url();
         let mut command = self.network.in_client();
+        let urls = scenario.ports().map(|ports| scenario.address.url(ports));
         match scenario.clients {
             Clients::Browsers(arguments) => {
-                command.arg("node").arg(self.harness.join("call.mjs")).args(["--sft", &url]);
-                command.arg("--metrics").arg(format!("http://{SERVER_ADDRESS}:{METRICS_PORT}/metrics"));
+                command.arg("node").arg(self.harness.join("call.mjs"));
+                for (ports, url) in scenario.ports().zip(urls) {
+                    let metrics = format!("http://{SERVER_ADDRESS}:{}/metrics", ports.metrics());
+                    command.args(["--sft", &url, "--metrics", &metrics]);
+                }
                 command.arg("--output").arg(results(scenario.name));
                 command.args(self.arguments(arguments));
             }
             Clients::TryPage(arguments) => {
-                command.arg("node").arg(self.harness.join("try.mjs")).args(["--sft", &url]);
+                command.arg("node").arg(self.harness.join("try.mjs")).arg("--sft").args(urls);
                 command.arg("--output").arg(results(scenario.name)).args(self.arguments(arguments));
             }
             Clients::Load(arguments) => {
-                command.arg(root().join("target/release/sft-load")).args(["--url", &url]);
+                command.arg(root().join("target/release/sft-load")).arg("--url").args(urls);
                 command.args(self.arguments(arguments));
             }
         }

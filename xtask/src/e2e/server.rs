@@ -11,7 +11,7 @@ use super::network::{Network, SERVER_ADDRESS, SERVER_ADDRESS_V6, SERVER_INTERFAC
 use crate::process::{Failure, Result, output};
 
 pub(crate) const HTTP_PORT: u16 = 8585;
-pub(crate) const METRICS_PORT: u16 = 49090;
+const METRICS_PORT: u16 = 49090;
 /// Where the server takes media.
 pub(crate) const MEDIA_PORT: u16 = 8586;
 /// What clients have for [`SERVER_ADDRESS`] behind [`Address::BehindNat`].
@@ -38,12 +38,13 @@ pub(crate) enum Address {
 
 impl Address {
     /// URL of the join as clients have it.
-    pub(crate) fn url(self) -> String {
+    pub(crate) fn url(self, ports: Ports) -> String {
+        let port = ports.http();
         match self {
-            Self::V4 => format!("http://{SERVER_ADDRESS}:{HTTP_PORT}"),
-            Self::V6 => format!("http://[{SERVER_ADDRESS_V6}]:{HTTP_PORT}"),
-            Self::BehindNat => format!("http://{PUBLIC_ADDRESS}:{HTTP_PORT}"),
-            Self::Https => format!("https://{SERVER_ADDRESS}:{HTTP_PORT}"),
+            Self::V4 => format!("http://{SERVER_ADDRESS}:{port}"),
+            Self::V6 => format!("http://[{SERVER_ADDRESS_V6}]:{port}"),
+            Self::BehindNat => format!("http://{PUBLIC_ADDRESS}:{port}"),
+            Self::Https => format!("https://{SERVER_ADDRESS}:{port}"),
         }
     }
 
@@ -65,7 +66,28 @@ impl Address {
     }
 }
 
-/// How to start the server of one scenario.
+/// Where one of the servers of a scenario listens; the first is where [`super::firewall`] expects it.
+#[derive(Clone, Copy)]
+pub(crate) struct Ports {
+    /// Of the server, from 0 on.
+    pub(crate) server: u16,
+}
+
+impl Ports {
+    pub(crate) fn http(self) -> u16 {
+        HTTP_PORT + 10 * self.server
+    }
+
+    pub(crate) fn media(self) -> u16 {
+        MEDIA_PORT + 10 * self.server
+    }
+
+    pub(crate) fn metrics(self) -> u16 {
+        METRICS_PORT + 10 * self.server
+    }
+}
+
+/// How to start a server of one scenario.
 pub(crate) struct Setup<'a> {
     pub(crate) network: &'a Network,
     /// The binary.
@@ -75,6 +97,7 @@ pub(crate) struct Setup<'a> {
     pub(crate) pins: PathBuf,
     pub(crate) dataplane: &'static str,
     pub(crate) address: Address,
+    pub(crate) ports: Ports,
     /// Further options of `sft serve`.
     pub(crate) options: Vec<String>,
     pub(crate) user: User,
@@ -135,12 +158,12 @@ impl Setup<'_> {
             command.args(["--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"]);
         }
         command.arg(self.program).arg("serve");
-        command.arg("--http").arg(format!("{}:{HTTP_PORT}", self.address.host()));
-        command.arg("--metrics").arg(format!("{SERVER_ADDRESS}:{METRICS_PORT}"));
-        command.arg("--public-url").arg(self.address.url());
+        command.arg("--http").arg(format!("{}:{}", self.address.host(), self.ports.http()));
+        command.arg("--metrics").arg(format!("{SERVER_ADDRESS}:{}", self.ports.metrics()));
+        command.arg("--public-url").arg(self.address.url(self.ports));
         command.arg("--control").arg(self.directory.join("control.sock"));
         command.arg("--media-addr").arg(self.address.media());
-        command.args(["--media-port", &MEDIA_PORT.to_string(), "--interface", SERVER_INTERFACE]);
+        command.args(["--media-port", &self.ports.media().to_string(), "--interface", SERVER_INTERFACE]);
         command.args(["--dataplane", self.dataplane]).arg("--pin-dir").arg(&self.pins);
         command.args(&self.options);
         command
