@@ -294,7 +294,6 @@ impl Course {
         }
         let milliseconds = began.elapsed().as_millis();
         say(format_args!("the server followed all {} legs after {milliseconds} ms", self.ready.len()));
-        self.stay(SETTLING.saturating_sub(began.elapsed())).await;
     }
 
     async fn measure(&mut self, window: Duration) {

@@ -49,11 +49,18 @@ pub(super) struct Media {
 }
 
 impl Media {
-    /// Begins at `now`, each leg at another place of the interval.
-    pub(super) fn new(run: u32, leg: LegId, plan: &Plan, ssrcs: [u32; 3], now: Instant) -> Self {
+    /// Begins at `now`, `running` after the run itself.
+    pub(super) fn new(
+        run: u32,
+        leg: LegId,
+        plan: &Plan,
+        ssrcs: [u32; 3],
+        now: Instant,
+        running: Duration,
+    ) -> Self {
         let mut random = StdRng::from_os_rng();
         let sources = Stream::ALL.map(|stream| Source::new(run, leg, stream, &mut random));
-        let offset = |interval: Duration| interval * (u32::from(leg.index) * 7 % 20) / 20;
+        let first = |interval| now + until_turn(leg, interval, running);
         Media {
             sources,
             ssrcs,
@@ -61,8 +68,8 @@ impl Media {
             layers: if plan.high { &[Stream::Low, Stream::High] } else { &[Stream::Low] },
             interval: plan.interval,
             frame_interval: plan.frame_interval,
-            audio_due: plan.sends_audio(leg.index).then(|| now + offset(plan.interval)),
-            video_due: plan.video.then(|| now + offset(plan.frame_interval)),
+            audio_due: plan.sends_audio(leg.index).then(|| first(plan.interval)),
+            video_due: plan.video.then(|| first(plan.frame_interval)),
             paced: VecDeque::new(),
             next_burst: now,
         }
@@ -87,19 +94,22 @@ impl Media {
         !packets.is_empty()
     }
 
-    /// The video that may leave now, behind what was made before.
+    /// The video that may leave now, behind what was made before. Who comes late catches up.
     fn burst(&mut self, now: Instant, moment: Moment) -> Vec<Packet> {
+        if self.paced.is_empty() {
+            self.next_burst = self.next_burst.max(now);
+        }
         while advance(&mut self.video_due, self.frame_interval, now) {
             for stream in self.layers {
                 self.paced.extend(self.sources[stream.index()].frame(self.frame_interval, moment));
             }
         }
-        if self.paced.is_empty() || now < self.next_burst {
-            return Vec::new();
+        let mut packets = Vec::new();
+        while self.next_burst <= now && !self.paced.is_empty() {
+            self.next_burst += between_bursts(self.frame_interval);
+            let count = self.paced.len().min(source::picture(self.layers));
+            packets.extend(self.paced.drain(..count));
         }
-        self.next_burst = now + between_bursts(self.frame_interval);
-        let count = self.paced.len().min(source::picture(self.layers));
-        let mut packets: Vec<Packet> = self.paced.drain(..count).collect();
         packets.iter_mut().for_each(|packet| packet.stamp(moment.at));
         packets
     }
@@ -139,6 +149,16 @@ impl Media {
     }
 }
 
+/// Time until the leg's place in an interval comes, `running` after the begin of the run. However many legs
+/// there are, and whenever they join, their places are spread over the whole interval, as multiples of the golden
+/// ratio are: what all of them send would else come in bursts that say nothing about the server.
+fn until_turn(leg: LegId, interval: Duration, running: Duration) -> Duration {
+    let number = u32::from(leg.index) + u32::from(leg.conference);
+    let place = interval.mul_f64(f64::from(number.wrapping_mul(0x9e37_79b9)) / f64::from(u32::MAX));
+    let elapsed = Duration::from_nanos((running.as_nanos() % interval.as_nanos()) as u64);
+    if place < elapsed { place + interval - elapsed } else { place - elapsed }
+}
+
 /// Moves an instant that has come by one interval.
 fn advance(due: &mut Option<Instant>, interval: Duration, now: Instant) -> bool {
     let Some(due) = due.as_mut().filter(|due| **due <= now) else { return false };
@@ -169,6 +189,22 @@ mod tests {
     }
 
     #[test]
+    fn legs_have_places_all_over_the_interval_whenever_they_join() {
+        let mut places: Vec<Duration> = (0..40)
+            .map(|index| {
+                let running = Duration::from_millis(u64::from(index) * 123);
+                let turn = running + until_turn(LegId { conference: 0, index }, INTERVAL, running);
+                Duration::from_nanos((turn.as_nanos() % INTERVAL.as_nanos()) as u64)
+            })
+            .collect();
+        places.sort_unstable();
+        assert!(places.windows(2).all(|pair| pair[1] - pair[0] < INTERVAL / 20), "{places:?}");
+        let moment = Duration::from_millis(130);
+        let turn = until_turn(LegId { conference: 0, index: 0 }, INTERVAL, moment);
+        assert_eq!(turn, Duration::from_millis(30));
+    }
+
+    #[test]
     fn a_key_frame_leaves_in_bursts_and_is_through_before_long() {
         let plan = Plan {
             legs: 2,
@@ -184,7 +220,7 @@ mod tests {
         };
         let start = Instant::now();
         let leg = LegId { conference: 0, index: 0 };
-        let mut media = Media::new(1, leg, &plan, [1, 2, 3], start);
+        let mut media = Media::new(1, leg, &plan, [1, 2, 3], start, Duration::ZERO);
         let bursts: Vec<usize> = (0..200)
             .map(Duration::from_millis)
             .map(|at| media.burst(start + at, Moment { measured: false, at }).len())

@@ -136,7 +136,8 @@ impl Leg {
         } else {
             Checker::new(run.number, id, legs, offer.audio_slots(), offer.video_slots())
         };
-        let media = Media::new(run.number, id, &run.plan, ssrcs, now);
+        let media =
+            Media::new(run.number, id, &run.plan, ssrcs, now, now.saturating_duration_since(run.began));
         Leg {
             run,
             id,
