@@ -20,9 +20,9 @@ impl Core {
         let Some(found) = self.conferences.get_mut(&conference) else { return };
         self.timers.remove(Timer::Table(conference));
         found.settled = Some(step.now.instant);
-        found.choose_streams(self.config.imitate_original);
         found.choose_audiences();
         found.name_slots(&mut self.rng);
+        found.choose_streams(self.config.imitate_original);
         let table = found.compile(!self.config.imitate_original);
         if table != found.table {
             found.table.clone_from(&table);

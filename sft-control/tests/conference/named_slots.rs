@@ -65,6 +65,25 @@ fn it_gets_a_slot_for_each_voice_and_each_video() {
     assert!(names(&bench, b).is_empty());
 }
 
+/// Nothing else has to happen first.
+#[test]
+fn a_new_slot_carries_its_stream_at_once() {
+    let mut bench = Bench::new();
+    let mut request = confconn("A");
+    for kind in ["selective_audio", "selective_video"] {
+        request[kind] = false.into();
+    }
+    let (a, b) = (bench.enter_with("A", &request), bench.enter("B"));
+    bench.learn(b);
+    bench.advance(A_WHILE);
+    bench.authorise_all(a);
+    bench.advance(A_WHILE);
+    bench.authorise_all(b);
+    bench.advance(A_WHILE);
+    assert!(subscription(&bench, b, a, Kind::Audio).is_some());
+    assert!(subscription(&bench, b, a, Kind::Video).is_some());
+}
+
 #[test]
 fn selective_receivers_share_their_slots_as_ever() {
     let (bench, [a, b, c]) = conference();
