@@ -18,7 +18,7 @@ pub const MAX_RTP_HEADER: usize = 124;
 /// Longest RTP payload (without tag) that a lane takes in, in bytes.
 pub const MAX_PAYLOAD: usize = 1472;
 /// Audio slots that the speakers of a conference share.
-pub const AUDIO_SLOTS: usize = 5;
+pub const AUDIO_SLOTS: usize = 7;
 /// Video slots a receiver may have at most (`vstreams`, sft-protocol.md 3.5).
 pub const MAX_VIDEO_SLOTS: usize = 32;
 /// Copies that one replicator (one devmap broadcast) makes at most. It bounds the time for which a packet holds
@@ -501,7 +501,7 @@ pub struct Config {
 }
 
 /// Number of this map layout, in [`Config::layout`].
-pub const LAYOUT: u32 = 5;
+pub const LAYOUT: u32 = 6;
 
 /// Indices of `COUNTERS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

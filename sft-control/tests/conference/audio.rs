@@ -2,6 +2,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use sft_common::maps::AUDIO_SLOTS;
 use sft_control::core::{
     Input, Output,
     event::AudioLevel,
@@ -14,10 +15,13 @@ const SILENT: u8 = 127;
 /// Between two readings.
 const READING: Duration = Duration::from_millis(100);
 const SECOND: usize = 10;
+/// Of those who hold the slots behind the first five.
+const LOUD: u8 = 20;
 
 struct Hall {
     bench: Bench,
     legs: [LegId; 7],
+    loud: [LegId; AUDIO_SLOTS - 5],
     speakers: Speakers,
 }
 
@@ -25,16 +29,18 @@ struct Hall {
 type Replacement = (u8, LegId, Option<LegId>);
 
 impl Hall {
-    /// Seven members, of whom the first five hold the slots.
+    /// Seven members, of whom the first five hold slots; others, who speak all the time, hold the rest.
     fn new() -> Self {
         let mut bench = Bench::new();
-        let legs = bench.conference(["A", "B", "C", "D", "E", "F", "G"]);
-        let speakers = [0, 1, 2, 3, 4].map(|place| Some(Speaker { leg: legs[place], run: 1 }));
-        Hall { bench, legs, speakers }
+        let [a, b, c, d, e, f, g, loud @ ..] =
+            bench.conference(["A", "B", "C", "D", "E", "F", "G", "H", "I"]);
+        let [h, i] = loud;
+        let speakers = [a, b, c, d, e, h, i].map(|leg| Some(Speaker { leg, run: 1 }));
+        Hall { bench, legs: [a, b, c, d, e, f, g], loud, speakers }
     }
 
-    /// So many readings with these levels, in the order of the members; returns the replacements, which are not
-    /// carried out, so that they repeat.
+    /// So many readings with these levels of the seven members, in their order; returns the replacements, which
+    /// are not carried out, so that they repeat.
     fn read(&mut self, levels: [u8; 7], readings: usize) -> Vec<Replacement> {
         let mut replaced = Vec::new();
         for _ in 0..readings {
@@ -45,7 +51,7 @@ impl Hall {
     }
 
     fn read_idle(&mut self, levels: [u8; 7], idle: Duration) -> Vec<Replacement> {
-        let levels = self.legs.iter().zip(levels);
+        let levels = self.legs.iter().zip(levels).chain(self.loud.iter().zip([LOUD; AUDIO_SLOTS - 5]));
         let levels = levels.map(|(leg, level)| AudioLevel { leg: *leg, level, idle }).collect();
         let conference = self.bench.view().conference;
         self.bench.take();
@@ -144,7 +150,8 @@ fn a_free_slot_is_not_assigned() {
 #[test]
 fn without_packets_nobody_speaks() {
     let mut hall = Hall::new();
-    let holders: Vec<Replacement> = (0..5).map(|slot| (slot, hall.legs[usize::from(slot)], None)).collect();
+    let holders = (0u8..).zip(hall.speakers).map(|(slot, holder)| (slot, holder.unwrap().leg, None));
+    let holders: Vec<Replacement> = holders.collect();
     let idle = Duration::from_millis(500);
     assert!(hall.read_idle([10; 7], idle).is_empty());
     hall.bench.advance(Duration::from_secs(1));

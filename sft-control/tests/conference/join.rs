@@ -1,5 +1,6 @@
 //! The join over HTTP, from CONFCONN to the open data channel (sft-protocol.md 3.4).
 use serde_json::{Value, json};
+use sft_common::maps::AUDIO_SLOTS;
 use sft_control::core::{Input, Output, event::Reply};
 
 use crate::support::{Bench, GROUP, URL, answer_sdp, confconn, setup};
@@ -22,7 +23,7 @@ fn a_captured_request_gets_an_offer() {
     assert_eq!(bench.reply(id), None, "the reply waits for the offer");
     let Some(Output::Open { leg, offer, .. }) = bench.out.last() else { panic!("no transport") };
     assert!(offer.simulcast);
-    assert_eq!((offer.audio_slots.len(), offer.video_slots.len()), (5, 9));
+    assert_eq!((offer.audio_slots.len(), offer.video_slots.len()), (AUDIO_SLOTS, 9));
     let leg = *leg;
     bench.input(Input::OfferReady { leg, sdp: "v=0\r\n".into() });
     let reply = json_of(bench.reply(id));
@@ -78,9 +79,9 @@ fn a_channel_that_opens_before_the_answer_is_not_believed() {
 #[test]
 fn slots_are_as_many_as_the_client_wants_and_at_most_32() {
     for (fields, audio, video) in [
-        (json!({ "vstreams": 99 }), 5, 32),
-        (json!({ "vstreams": -1 }), 5, 0),
-        (json!({ "selective_video": false }), 5, 0),
+        (json!({ "vstreams": 99 }), AUDIO_SLOTS, 32),
+        (json!({ "vstreams": -1 }), AUDIO_SLOTS, 0),
+        (json!({ "selective_video": false }), AUDIO_SLOTS, 0),
         (json!({ "selective_audio": false }), 0, 9),
     ] {
         let mut bench = Bench::new();

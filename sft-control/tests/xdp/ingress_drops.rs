@@ -14,7 +14,7 @@ use sft_common::{
     },
     index::INDEX_END,
     list::MAX_LIST,
-    maps::{Config, Counter, Kind, LegRecord, Profile, SourceControl, SpeakerCells, name},
+    maps::{AUDIO_SLOTS, Config, Counter, Kind, LegRecord, Profile, SourceControl, SpeakerCells, name},
     source::SourceState,
 };
 
@@ -116,9 +116,10 @@ fn receivers() {
         conference.kernel.set(name::SOURCE_CONTROL, SOURCE, SourceControl::default());
     });
     dropped(Kind::Audio, NoAudioSlot, &media(), |conference| {
-        let taken = SpeakerCells {
-            cells: [1 << 32 | 1, 1 << 32 | 2, 1 << 32 | 3, 1 << 32 | 4, 1 << 32 | 7, 0, 0, 0],
-        };
+        let mut taken = SpeakerCells::default();
+        for (cell, other) in taken.cells[..AUDIO_SLOTS].iter_mut().zip(u64::from(SOURCE) + 2..) {
+            *cell = 1 << 32 | other;
+        }
         conference.kernel.set(name::SPEAKERS, 0, taken);
     });
     // The test has made a replicator for one copy only.

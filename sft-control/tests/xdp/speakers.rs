@@ -7,12 +7,14 @@ use crate::support::{
 use sft_common::{
     drops::DropReason::{NoAudioSlot, Silent},
     flight::Flights,
-    maps::{Kind, ListEntry, Profile, SpeakerCells, name},
+    maps::{AUDIO_SLOTS, Kind, ListEntry, Profile, SpeakerCells, name},
 };
 
 const PROFILE: Profile = Profile::AeadAes128Gcm;
 /// Of leg n, source n.
-const SPEAKERS: std::ops::Range<u32> = 10..16;
+const SPEAKERS: std::ops::Range<u32> = 10..WAITS + 1;
+/// The one that the slots do not suffice for.
+const WAITS: u32 = 10 + AUDIO_SLOTS as u32;
 
 fn conference() -> Conference {
     let mut conference = Conference::new(crate::support::conference::LOOPBACK);
@@ -54,12 +56,13 @@ fn cell(run: u64, source: u32) -> u64 {
 #[ignore = "runs programs in the kernel: needs root and the BPF object"]
 fn who_speaks_takes_the_lowest_free_slot() {
     let mut conference = conference();
-    for (leg, slot) in SPEAKERS.zip(0..=4) {
+    for (leg, slot) in (10..WAITS).zip(0..) {
         conference.assert_forwards(&speech(leg, 1, 10));
         assert_eq!(announced(&conference, leg, 1), (slot, 1, 1));
     }
-    assert_eq!(cells(&conference)[..5], [10, 11, 12, 13, 14].map(|source| cell(1, source)));
-    conference.assert_drops(&speech(15, 1, 0), NoAudioSlot);
+    let held: Vec<u64> = (10..WAITS).map(|source| cell(1, source)).collect();
+    assert_eq!(cells(&conference)[..AUDIO_SLOTS], held);
+    conference.assert_drops(&speech(WAITS, 1, 0), NoAudioSlot);
     // Holders keep their slots.
     conference.assert_forwards(&speech(12, 2, 30));
     assert_eq!(announced(&conference, 12, 2), (2, 1, 1));
@@ -69,14 +72,14 @@ fn who_speaks_takes_the_lowest_free_slot() {
 #[ignore = "runs programs in the kernel: needs root and the BPF object"]
 fn a_freed_slot_is_taken_under_a_new_run() {
     let mut conference = conference();
-    for leg in 10..15 {
+    for leg in 10..WAITS {
         conference.assert_forwards(&speech(leg, 1, 10));
     }
     let free = |cells: &mut SpeakerCells| cells.cells[2] &= !0xffff_ffff;
     conference.kernel.edit(name::SPEAKERS, 0, free);
-    conference.assert_forwards(&speech(15, 1, 10));
-    assert_eq!(announced(&conference, 15, 1), (2, 2, 1));
-    assert_eq!(cells(&conference)[2], cell(2, 15));
+    conference.assert_forwards(&speech(WAITS, 1, 10));
+    assert_eq!(announced(&conference, WAITS, 1), (2, 2, 1));
+    assert_eq!(cells(&conference)[2], cell(2, WAITS));
 }
 
 #[test]

@@ -131,7 +131,7 @@ mod tests {
     use sdp_types::Session;
 
     use super::*;
-    use crate::offer::{Slots, tests::ORIGINAL};
+    use crate::offer::tests::{ORIGINAL, ORIGINAL_SLOTS};
 
     fn local() -> Local<'static> {
         Local {
@@ -144,7 +144,7 @@ mod tests {
     }
 
     fn session() -> Session {
-        let offer = Offer::parse(ORIGINAL, Slots::with_video(9)).unwrap();
+        let offer = Offer::parse(ORIGINAL, ORIGINAL_SLOTS).unwrap();
         Session::parse(answer(&offer, &local()).as_bytes()).unwrap()
     }
 
@@ -184,13 +184,13 @@ mod tests {
         let modern = ORIGINAL
             .replace("DTLS/SCTP 5000", "UDP/DTLS/SCTP webrtc-datachannel")
             .replace("sctpmap:5000 webrtc-datachannel 16", "sctp-port:5000");
-        let text = answer(&Offer::parse(&modern, Slots::with_video(9)).unwrap(), &local());
+        let text = answer(&Offer::parse(&modern, ORIGINAL_SLOTS).unwrap(), &local());
         assert!(text.contains("m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=sctp-port:5000\r\n"));
     }
 
     #[test]
     fn the_server_reads_it() {
-        let offer = Offer::parse(ORIGINAL, Slots::with_video(9)).unwrap();
+        let offer = Offer::parse(ORIGINAL, ORIGINAL_SLOTS).unwrap();
         let fingerprint = format!("sha-256 {}", ["AB"; 32].join(":"));
         let text = answer(&offer, &Local { fingerprint: &fingerprint, ..local() });
         let read = sft_control::sdp::parse_answer(&text).unwrap();

@@ -13,8 +13,8 @@ pub(crate) const VP8: u8 = 100;
 pub(crate) const AUDIO_MID: &str = "audio";
 pub(crate) const VIDEO_MID: &str = "video";
 
-/// Audio slots of a selective client.
-const AUDIO_SLOTS: usize = 5;
+/// Audio slots of a selective client: as many as may speak at the same time.
+pub(crate) const AUDIO_SLOTS: usize = 7;
 
 /// How many slots a client asks for; of a kind without slots it gets each stream under the stream's own SSRC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -329,14 +329,16 @@ pub(crate) mod tests {
     /// An offer of the original server.
     pub(crate) const ORIGINAL: &str = include_str!("../../../tests/fixtures/sftd-offer.sdp");
 
+    pub(crate) const ORIGINAL_SLOTS: Slots = Slots { audio: 5, video: 9 };
+
     fn changed(from: &str, to: &str) -> Result<Offer, OfferError> {
         assert!(ORIGINAL.contains(from), "{from}");
-        Offer::parse(&ORIGINAL.replace(from, to), Slots::with_video(9))
+        Offer::parse(&ORIGINAL.replace(from, to), ORIGINAL_SLOTS)
     }
 
     #[test]
     fn the_offer_of_the_original_is_read() {
-        let offer = Offer::parse(ORIGINAL, Slots::with_video(9)).unwrap();
+        let offer = Offer::parse(ORIGINAL, ORIGINAL_SLOTS).unwrap();
         assert_eq!(offer.ufrag, "He1qxZUuPxfsxiv");
         assert_eq!(offer.candidates, ["c6336401 1 UDP 2114126591 198.51.100.1 35005 typ host"]);
         assert!(!offer.lite);
@@ -353,7 +355,7 @@ pub(crate) mod tests {
     fn the_number_of_slots_is_checked() {
         let refused = |slots| Offer::parse(ORIGINAL, slots).unwrap_err();
         let error = OfferError::Slots { kind: "video", found: 9, wanted: 4 };
-        assert_eq!(refused(Slots::with_video(4)), error);
+        assert_eq!(refused(Slots { video: 4, ..ORIGINAL_SLOTS }), error);
         let error = OfferError::Slots { kind: "audio", found: 5, wanted: 0 };
         assert_eq!(refused(Slots::NONE), error);
     }

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use crate::marker::Stream;
+use crate::{marker::Stream, offer::AUDIO_SLOTS};
 
-/// Audio slots.
-const SPEAKERS: u16 = 5;
+/// How many may speak at the same time.
+const SPEAKERS: u16 = AUDIO_SLOTS as u16;
 
 /// One conference's plan; legs are numbered in join order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,7 +150,7 @@ mod tests {
     };
 
     #[test]
-    fn up_to_five_talkers_are_all_heard() {
+    fn as_many_talkers_as_there_are_slots_are_all_heard() {
         for receiver in 0..8 {
             for sender in 0..8 {
                 let wanted = receiver != sender && sender < 5;
@@ -167,12 +167,13 @@ mod tests {
     }
 
     #[test]
-    fn of_more_talkers_five_are_heard() {
-        let plan = Plan { talking: 7, ..PLAN };
-        assert_eq!(plan.expectation(7, 6, Stream::Audio), Expectation::AllOrNone);
-        assert_eq!(plan.heard(7), 5..=5);
-        // Perhaps one of the five itself.
-        assert_eq!(plan.heard(3), 4..=5);
+    fn of_more_talkers_as_many_are_heard_as_there_are_slots() {
+        let talking = SPEAKERS + 2;
+        let plan = Plan { legs: talking + 1, talking, circle: talking + 1, ..PLAN };
+        assert_eq!(plan.expectation(talking, 6, Stream::Audio), Expectation::AllOrNone);
+        assert_eq!(plan.heard(talking), SPEAKERS..=SPEAKERS);
+        // Perhaps one of those heard itself.
+        assert_eq!(plan.heard(3), SPEAKERS - 1..=SPEAKERS);
     }
 
     #[test]

@@ -91,7 +91,9 @@ impl Lane for FakeLane {
     }
     fn speakers(&self, _: ConferenceId) -> Speakers {
         let run = if self.label == "kernel" { 1 } else { 2 };
-        [None, Some(Speaker { leg: LegId(1), run }), None, None, None]
+        let mut speakers = Speakers::default();
+        speakers[1] = Some(Speaker { leg: LegId(1), run });
+        speakers
     }
     fn replace_speaker(&mut self, _: ConferenceId, _: u8, _: Option<Speaker>, _: Option<LegId>) -> bool {
         self.note("replace");

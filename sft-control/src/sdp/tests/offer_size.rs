@@ -1,11 +1,13 @@
 //! Clients cap an SDP at 16 KiB, newer ones at 32 KiB (sft-protocol.md 5).
 
+use sft_common::maps::AUDIO_SLOTS;
+
 use super::*;
 
 /// ICE credentials as long as the original's, and a candidate for each of a few addresses.
 fn size(video_slots: u32) -> usize {
     let spec = OfferSpec {
-        audio_slots: (0..5).map(|slot| u32::MAX - slot).collect(),
+        audio_slots: (0..AUDIO_SLOTS as u32).map(|slot| u32::MAX - slot).collect(),
         video_slots: (0..video_slots).map(|slot| u32::MAX - 100 - slot).collect(),
         ..spec()
     };

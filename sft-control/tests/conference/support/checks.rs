@@ -6,6 +6,7 @@ use std::{
 };
 
 use serde_json::Value;
+use sft_common::maps::AUDIO_SLOTS;
 use sft_control::{
     core::{
         Input, Output,
@@ -186,7 +187,7 @@ impl Checks {
             }
             Output::RequestKeyframe { leg, .. } => assert!(self.leg(*leg).established),
             Output::ReplaceSpeaker { slot, next, .. } => {
-                assert!((0..5).contains(slot));
+                assert!(usize::from(*slot) < AUDIO_SLOTS);
                 assert!(next.is_none_or(|next| self.leg(next).established));
             }
             Output::CountDrop(_) => {}

@@ -1,6 +1,6 @@
 //! Audio: slots, silence, and who may take a slot from whom.
 
-use sft_common::drops::DropReason;
+use sft_common::{drops::DropReason, maps::AUDIO_SLOTS};
 
 use super::world::{CONFERENCE, Copy, OUT_START, OUT_TIMESTAMP, Sent, World, csrc, table};
 use crate::{
@@ -59,21 +59,22 @@ fn counters_say_what_was_received_copied_and_measured() {
 }
 
 #[test]
-fn five_speak_and_the_sixth_waits_until_a_slot_is_free() {
-    let legs = [1, 2, 3, 4, 5, 6];
+fn when_all_slots_are_taken_the_next_waits_until_one_is_free() {
+    const NEXT: u32 = AUDIO_SLOTS as u32 + 1;
+    let legs: Vec<u32> = (1..=NEXT).collect();
     let mut world = World::with_table(&legs, vec![]);
-    for leg in 1..=5 {
+    for leg in 1..NEXT {
         assert!(world.copies(leg, &Sent::audio(leg, 1, 5)).iter().all(|copy| copy.slot == leg as usize - 1));
     }
-    assert_eq!(world.send(6, &Sent::audio(6, 1, 5)).0, Verdict::Dropped(DropReason::NoAudioSlot));
+    assert_eq!(world.send(NEXT, &Sent::audio(NEXT, 1, 5)).0, Verdict::Dropped(DropReason::NoAudioSlot));
     assert!(world.lane.replace_speaker(CONFERENCE, 1, speaker(2, 1), None));
-    let copies = world.copies(6, &Sent::audio(6, 2, 5));
+    let copies = world.copies(NEXT, &Sent::audio(NEXT, 2, 5));
     // Leg 2 has not heard itself: the others' slots go on, its own begins.
     for copy in copies {
         let expected = if copy.leg == 2 { OUT_START } else { OUT_START + 1 };
         assert_eq!((copy.slot, copy.index), (1, expected), "leg {}", copy.leg);
     }
-    assert_eq!(world.lane.speakers(CONFERENCE)[1], speaker(6, 2));
+    assert_eq!(world.lane.speakers(CONFERENCE)[1], speaker(NEXT, 2));
 }
 
 #[test]
@@ -112,10 +113,10 @@ fn a_replacement_needs_to_know_who_holds_the_slot() {
 #[test]
 fn only_slots_that_there_are_can_be_given_away() {
     let mut world = World::with_table(&[1, 2], vec![]);
-    for slot in [5, 6, 255] {
+    for slot in [AUDIO_SLOTS as u8, AUDIO_SLOTS as u8 + 1, 255] {
         assert!(!world.lane.replace_speaker(CONFERENCE, slot, None, Some(LegId(1))), "slot {slot}");
     }
-    assert_eq!(world.lane.speakers(CONFERENCE), [None; 5]);
+    assert_eq!(world.lane.speakers(CONFERENCE), [None; AUDIO_SLOTS]);
 }
 
 #[test]
@@ -125,7 +126,8 @@ fn nobody_is_given_a_second_slot() {
     world.copies(2, &Sent::audio(2, 1, 5));
     assert!(!world.lane.replace_speaker(CONFERENCE, 1, speaker(2, 1), Some(LegId(1))));
     assert!(!world.lane.replace_speaker(CONFERENCE, 2, None, Some(LegId(1))));
-    assert_eq!(world.lane.speakers(CONFERENCE), [speaker(1, 1), speaker(2, 1), None, None, None]);
+    let [first, second, rest @ ..] = world.lane.speakers(CONFERENCE);
+    assert_eq!((first, second, rest), (speaker(1, 1), speaker(2, 1), [None; AUDIO_SLOTS - 2]));
 }
 
 #[test]
@@ -134,7 +136,7 @@ fn a_leg_that_leaves_frees_its_slot() {
     world.copies(1, &Sent::audio(1, 1, 5));
     world.lane.remove_leg(LegId(1));
     world.lane.publish(&table(&[2, 3], vec![])).unwrap();
-    assert_eq!(world.lane.speakers(CONFERENCE), [None; 5]);
+    assert_eq!(world.lane.speakers(CONFERENCE), [None; AUDIO_SLOTS]);
     assert_eq!(world.places(2, &Sent::audio(2, 1, 5)), [(3, 0, OUT_START + 1)]);
     assert_eq!(world.lane.speakers(CONFERENCE)[0], speaker(2, 2));
 }

@@ -1,6 +1,6 @@
 //! What the lane keeps over changes of tables and legs: above all, the numbers that nonces are made of.
 
-use sft_common::drops::DropReason;
+use sft_common::{drops::DropReason, maps::AUDIO_SLOTS};
 
 use super::world::{
     CONFERENCE, OUT_START, Sent, World, keys, receiver, subscription, table, tuple, video_source, video_ssrc,
@@ -11,7 +11,7 @@ use crate::{
 };
 
 const KEY_FRAME: u8 = 0x80;
-const VIDEO: usize = 5;
+const VIDEO: usize = AUDIO_SLOTS;
 
 fn video(index: u64) -> Sent {
     Sent::video(1, Layer::Low, index, KEY_FRAME)

@@ -1,6 +1,6 @@
 //! Video: subscriptions, layer switches, padding, and sequence numbers over their whole range.
 
-use sft_common::drops::DropReason;
+use sft_common::{drops::DropReason, maps::AUDIO_SLOTS};
 
 use super::world::{
     CONFERENCE, OUT_START, OUT_TIMESTAMP, Sent, World, csrc, keys, slot_ssrc, subscription, table, tuple,
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Number of the first video slot among a leg's slots.
-const VIDEO: usize = 5;
+const VIDEO: usize = AUDIO_SLOTS;
 const KEY_FRAME: u8 = 0x80;
 const DELTA_FRAME: u8 = 0x88;
 
