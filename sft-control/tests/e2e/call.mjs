@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// A conference of two to six real clients, usually three, through one SFT of perhaps several. The exit status is 0 when every client is established,
-// hears the tone and sees the colour of every other one, all decrypted by the library's own worker, and the
-// server's counters say that the expected lane made the copies.
+// A conference of two to six real clients, usually three, through one SFT of perhaps several. The exit status is 0
+// when every client is established, hears the tone and sees the colour of every other one, all decrypted by the
+// library's own worker, and the server's counters say that the expected lane made the copies.
 //
 // Lines on standard output ask whoever started this for something: `restart`, to crash and restart the server;
 // `move`, to give this machine another address instead of the one that it has.
@@ -51,8 +51,6 @@ const VANISH_TIMEOUT = 30_000;
 // How long a server keeps the leg of a client that has gone elsewhere, and how long until it tells.
 const SETUP_TIMER = 10_000 + 1_000;
 const STEADY = 5_000;
-// Who can be heard at a time. With more clients the others are silent.
-const AUDIO_SLOTS = 5;
 const LEAST_COPIES = { audio: 100, video: 100 };
 
 const NAMES = ['anna', 'ben', 'carl', 'dora', 'emil', 'fay'].slice(0, Number(options.clients));
@@ -147,10 +145,6 @@ async function joinAll(backend) {
     await backend.join(client);
   }
   await until(() => clients.every(client => client.state === ESTABLISHED), SETUP_TIMEOUT, 'everybody is established');
-  for (const client of clients.slice(AUDIO_SLOTS)) {
-    client.isSilent = true;
-    await client.page.call('speak', false);
-  }
 }
 
 // Samples until nothing is missing, then on for a while: it must also stay so.

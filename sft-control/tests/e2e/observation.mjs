@@ -88,9 +88,9 @@ export class Observation {
     const problems = [];
     if (last.state !== ESTABLISHED) problems.push(`${client.name} is in state ${last.state}`);
     for (const other of this.#clients.filter(other => other !== client)) {
-      if (!other.isSilent && !this.#heard.get(client).has(other.name)) problems.push(`${client.name} does not hear ${other.name}`);
+      if (!this.#heard.get(client).has(other.name)) problems.push(`${client.name} does not hear ${other.name}`);
       if (this.#video && !this.#seen.get(client).has(other.name)) problems.push(`${client.name} does not see ${other.name}`);
-      for (const kind of [!other.isSilent && 'audio', this.#video && 'video'].filter(Boolean)) {
+      for (const kind of ['audio', this.#video && 'video'].filter(Boolean)) {
         if (this.#decrypted(client, kind, other) === 0) problems.push(`${client.name} decrypts no ${kind} of ${other.name}`);
         const isReported = stream => stream.kind === kind && stream.user === other.userId && stream.reports > 0;
         if (!last.playout.some(isReported)) problems.push(`${client.name} has no sender report on ${kind} of ${other.name}`);

@@ -186,7 +186,12 @@ const SCENARIOS: &[Scenario] = &[
     load(
         "load_kernel_counter_mode",
         "xdp",
-        &["--legs", "6", "--talkers", "3", "--video", "--seconds", "6", "--profile", "cm"],
+        &["--legs", "6", "--talkers", "6", "--video", "--seconds", "6", "--profile", "cm"],
+    ),
+    load(
+        "load_more_talkers_than_slots",
+        "xdp",
+        &["--legs", "12", "--talkers", "10", "--video", "--watch", MOST_COPIES, "--seconds", "8"],
     ),
     load("load_userspace", "userspace", &["--legs", "20", "--talkers", "5", "--video", "--seconds", "10"]),
     load("load_without_slots_kernel", "xdp", WITHOUT_SLOTS),
