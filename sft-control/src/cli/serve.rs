@@ -63,11 +63,14 @@ async fn run(options: &Serve) -> Result<(), CliError> {
     let scrape = TcpListener::bind(options.metrics).await.map_err(on(&options.metrics))?;
     let control = bind_control(&options.control)?;
     let certificate = certificate(&options.web)?;
-    let scheme = if certificate.is_some() { "https" } else { "http" };
-    let url = options.public_url.clone().unwrap_or_else(|| format!("{scheme}://{}", options.http));
+    let media = if options.media_addr.is_empty() { reachable()? } else { options.media_addr.clone() };
+    let url = options.public_url.clone().unwrap_or_else(|| {
+        let scheme = if certificate.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", leads_to(options.http, &media))
+    });
     let (secret_file, secret) = secret(&options.admission)?.unzip();
     let reload = Reload::new(certificate.clone(), secret_file)?;
-    let (engine, ended) = Engine::start(settings(options, &url, secret)?).await?;
+    let (engine, ended) = Engine::start(settings(options, &media, &url, secret)).await?;
     tokio::spawn(reload.run(engine.clone()));
 
     let cors = Cors::new(options.web.cors_origin.clone());
@@ -115,14 +118,27 @@ fn secret(options: &Admission) -> Result<Option<(SecretFile, core::Secret)>, Sec
     options.token_secret.as_deref().map(SecretFile::load).transpose()
 }
 
-fn settings(options: &Serve, url: &str, secret: Option<core::Secret>) -> Result<engine::Settings, CliError> {
-    let media = if options.media_addr.is_empty() { reachable()? } else { options.media_addr.clone() };
+/// What clients may connect to for a listener. One on all addresses is also at those of media, of its own family
+/// unless it has both.
+fn leads_to(listener: SocketAddr, media: &[MediaArgument]) -> SocketAddr {
+    let fits = |address: &IpAddr| listener.is_ipv6() || address.is_ipv4();
+    let public = media.iter().map(|address| address.public).find(fits);
+    let unspecified = listener.ip().is_unspecified();
+    SocketAddr::new(public.filter(|_| unspecified).unwrap_or(listener.ip()), listener.port())
+}
+
+fn settings(
+    options: &Serve,
+    media: &[MediaArgument],
+    url: &str,
+    secret: Option<core::Secret>,
+) -> engine::Settings {
     let port = options.media_port;
     let media = media.iter().map(|address| MediaAddress {
         local: SocketAddr::new(address.local, port),
         advertised: SocketAddr::new(address.public, port),
     });
-    Ok(engine::Settings {
+    engine::Settings {
         media: media.collect(),
         interfaces: options.interface.clone(),
         mode: options.dataplane,
@@ -138,7 +154,7 @@ fn settings(options: &Serve, url: &str, secret: Option<core::Secret>) -> Result<
             imitate_original: options.imitate_original,
             admission: admission(&options.admission, secret),
         },
-    })
+    }
 }
 
 fn admission(options: &Admission, secret: Option<core::Secret>) -> core::Policy {
@@ -222,4 +238,25 @@ async fn told_to_stop(engine: &Handle) -> Result<(), CliError> {
         () = engine.empty() => {}
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_on_all_addresses_is_reached_at_a_media_address() {
+        let media: Vec<MediaArgument> =
+            ["2001:db8::1", "192.0.2.1=198.51.100.7"].iter().map(|text| text.parse().unwrap()).collect();
+        for (listener, expected) in [
+            ("127.0.0.1:8585", "127.0.0.1:8585"),
+            ("192.0.2.9:80", "192.0.2.9:80"),
+            ("0.0.0.0:8585", "198.51.100.7:8585"),
+            ("[::]:8585", "[2001:db8::1]:8585"),
+        ] {
+            assert_eq!(leads_to(listener.parse().unwrap(), &media), expected.parse().unwrap());
+        }
+        let unknown = "0.0.0.0:8585".parse().unwrap();
+        assert_eq!(leads_to(unknown, &[]), unknown);
+    }
 }
