@@ -72,8 +72,8 @@ pub(super) struct Serve {
     /// Memory for key stream that the kernel lane prepares ahead of media; 0: the programs compute it
     #[arg(long, value_name = "MIB", default_value_t = 64)]
     pub(super) keystream_memory: u32,
-    /// URL at which clients reach this server's HTTP listener; without it, http://ADDR, or https://ADDR, with a
-    /// media address for 0.0.0.0 and [::]
+    /// URL at which clients reach this server's HTTP listener; without it, http://ADDR, or https://ADDR, where a
+    /// media address stands for all addresses
     #[arg(long, value_name = "URL", value_parser = public_url)]
     pub(super) public_url: Option<String>,
     /// Use the TURN servers that clients name, to be reached by those that nothing else reaches
