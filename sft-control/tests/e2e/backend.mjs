@@ -8,7 +8,8 @@ export class Backend {
   #epoch = 0;
   #secret;
 
-  // `sfts`: base URLs of the SFTs that may serve the call. `ice`: an entry of `ice_servers`. `token`: what lets clients in, { username, credential }.
+  // `sfts`: base URLs of the SFTs that may serve the call. `ice`: an entry of `ice_servers`. `token`: what lets
+  // clients in, { username, credential }.
   constructor({ sfts, ice, mls, token }) {
     this.mls = mls;
     this.configuration = JSON.stringify({

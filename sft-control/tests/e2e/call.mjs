@@ -70,7 +70,8 @@ const record = (name, event) => journal.write(`${JSON.stringify({ ms: Date.now()
 
 const conversation = crypto.randomUUID();
 const clients = NAMES.map(name => ({
-  name, userId: crypto.randomUUID(), clientId: crypto.randomBytes(8).toString('hex'), state: 0, updates: 0, offers: new Set(),
+  name, userId: crypto.randomUUID(), clientId: crypto.randomBytes(8).toString('hex'), state: 0, updates: 0,
+  offers: new Set(),
 }));
 
 async function until(condition, timeout, what) {
