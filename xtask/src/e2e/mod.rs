@@ -97,6 +97,7 @@ const SCENARIOS: &[Scenario] = &[
     call("browsers_server_crash", &["--lane", "kernel", "--video", "--restart"]),
     call("browsers_camera_toggled", &["--lane", "kernel", "--video", "--toggle"]),
     call("browsers_firefox_code", &["--lane", "kernel", "--video", "--firefox"]),
+    call("browsers_two_without_video", &["--lane", "kernel", "--clients", "2", "--leave"]),
     call("browsers_six", &["--lane", "kernel", "--video", "--clients", "6"]),
     call("browsers_network_change", &["--lane", "kernel", "--video", "--move"]),
     call("browsers_client_vanishes", &["--lane", "kernel", "--video", "--vanish"]),
