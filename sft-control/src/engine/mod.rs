@@ -195,6 +195,7 @@ impl Engine {
         let legs: Vec<LegId> = self.peers.keys().copied().collect();
         for leg in legs {
             self.close(leg, Time::now());
+            self.close(leg, Time::now());
         }
         self.flush();
     }

@@ -66,6 +66,7 @@ impl Engine {
             leg,
             conference,
             transport,
+            closing: false,
             offer,
             validated: Vec::new(),
             selected: None,
@@ -87,20 +88,27 @@ impl Engine {
         self.drive(leg, time);
     }
 
-    /// Says goodbye to the client, and forgets the leg everywhere.
+    /// Ends a leg's media, and says goodbye to the client. The second time it does not wait for the client to take
+    /// what it was sent before.
     pub(super) fn close(&mut self, leg: LegId, time: Time) {
+        self.sender_reports.end(leg);
+        self.lanes.remove_leg(leg);
         if let Some(peer) = self.peers.get_mut(&leg) {
+            peer.closing = true;
+            peer.media = None;
             peer.transport.close(time.instant);
             self.drive(leg, time);
         }
+    }
+
+    /// Nothing is left to do for a leg that has been closed.
+    pub(super) fn forget(&mut self, leg: LegId) {
         // Its goodbye goes out before that of its relayed address.
         self.flush();
         self.relays.remove(leg);
         self.peers.remove(&leg);
         self.timers.remove(leg);
-        self.sender_reports.end(leg);
         self.demux.forget(leg);
-        self.lanes.remove_leg(leg);
     }
 
     fn request_keyframe(&mut self, leg: LegId, ssrc: u32) {

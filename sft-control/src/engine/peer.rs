@@ -18,6 +18,8 @@ pub(super) struct Peer {
     pub(super) leg: LegId,
     pub(super) conference: ConferenceId,
     pub(super) transport: Transport,
+    /// The core has forgotten it; only its goodbye is left.
+    pub(super) closing: bool,
     pub(super) offer: OfferSpec,
     /// Pairs that ICE has validated, kept until there are keys and a lane can take them.
     pub(super) validated: Vec<Tuple>,

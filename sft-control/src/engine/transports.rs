@@ -18,14 +18,24 @@ pub(super) const LEARNING: u32 = 64;
 impl Engine {
     /// Carries out everything a transport wants, after each call into it.
     pub(super) fn drive(&mut self, leg: LegId, time: Time) {
+        let Some(peer) = self.peers.get_mut(&leg) else { return };
+        let (closing, over) = (peer.closing, peer.transport.is_over());
         let mut events = std::mem::take(&mut self.events);
-        if let Some(peer) = self.peers.get_mut(&leg) {
-            peer.transport.poll(&mut events);
-        }
+        peer.transport.poll(&mut events);
         for event in events.drain(..) {
-            self.take_event(leg, event, time);
+            match event {
+                TransportEvent::Transmit { .. } | TransportEvent::Timeout(_) => {
+                    self.take_event(leg, event, time)
+                }
+                // Nobody wants to know any more.
+                _ if closing => {}
+                _ => self.take_event(leg, event, time),
+            }
         }
         self.events = events;
+        if closing && over {
+            return self.forget(leg);
+        }
         self.flush_much();
     }
 

@@ -32,6 +32,8 @@ const CHECK_RTO: Duration = Duration::from_millis(150);
 /// How long a leg may be without a working pair, on top of the 22 s that the agent takes to notice. Together less
 /// than the 30 s after which consent to send has expired (RFC 7675 section 5.1).
 const DISCONNECTED: Duration = Duration::from_secs(6);
+/// How long the goodbye waits for what has still to be delivered: some retransmissions.
+const LINGER: Duration = Duration::from_secs(2);
 /// Longest parts of the user name that our checks can carry.
 const UFRAG: usize = 96;
 /// How often str0m is asked to go on at one instant.
@@ -67,6 +69,8 @@ pub(super) struct Connection {
     /// Longest message that the client takes, in bytes.
     longest: usize,
     open: bool,
+    /// When to say goodbye at the latest.
+    goodbye: Option<Instant>,
     /// Since when no pair works.
     disconnected: Option<Instant>,
     /// When str0m wants to be called.
@@ -117,6 +121,7 @@ impl Connection {
             channel,
             longest: description::longest(answer),
             open: false,
+            goodbye: None,
             disconnected: None,
             rtc_due: now,
         })
@@ -215,12 +220,26 @@ impl Connection {
 
     /// See [`super::Transport::close`].
     pub(super) fn close(&mut self, now: Instant, into: &mut Vec<TransportEvent>) -> Result<(), Problem> {
-        // What was taken to be sent goes before the goodbye, which str0m sends at once.
-        self.handle_timeout(now, into)?;
         self.open = false;
+        self.goodbye = Some(if self.goodbye.is_some() { now } else { now + LINGER });
+        self.handle_timeout(now, into)
+    }
+
+    /// Whether the client has acknowledged all that was taken to be sent.
+    fn is_delivered(&mut self) -> bool {
+        self.rtc.channel(self.channel).is_none_or(|mut channel| channel.buffered_amount() == 0)
+    }
+
+    /// Says goodbye if that is due: what was taken to be sent goes before, since str0m says it at once.
+    fn part(&mut self, now: Instant, into: &mut Vec<TransportEvent>) -> Result<(), Problem> {
+        let Some(latest) = self.goodbye else { return Ok(()) };
+        if now < latest && !self.is_delivered() {
+            return Ok(());
+        }
+        self.goodbye = None;
         self.rtc.close()?;
         self.rtc.handle_input(Input::Timeout(now))?;
-        self.settle(now, into)
+        self.drain(now, into)
     }
 
     /// Whether there is nothing more to do after a goodbye.
@@ -231,13 +250,14 @@ impl Connection {
     /// When [`Connection::handle_timeout`] is due.
     pub(super) fn due(&self) -> Instant {
         let lost = self.disconnected.map(|since| since + DISCONNECTED);
-        [self.roaming.due(), lost].into_iter().flatten().fold(self.rtc_due, Instant::min)
+        [self.roaming.due(), self.goodbye, lost].into_iter().flatten().fold(self.rtc_due, Instant::min)
     }
 
     /// Does all that is due, and collects what is to be done outside.
     fn settle(&mut self, now: Instant, into: &mut Vec<TransportEvent>) -> Result<(), Problem> {
         self.roam(now, into)?;
         self.drain(now, into)?;
+        self.part(now, into)?;
         let rtc = &self.rtc;
         if let Some(tuple) = self.paths.follow(|remote| sends_to(rtc, remote, now)) {
             into.push(TransportEvent::Selected(tuple));
@@ -332,7 +352,7 @@ impl Connection {
             }
             // The server opens the only channel; others are not spoken on.
             Event::ChannelOpen(channel, _) => self.rtc.direct_api().close_data_channel(channel),
-            Event::ChannelData(message) if message.id == self.channel => {
+            Event::ChannelData(message) if message.id == self.channel && self.open => {
                 into.push(TransportEvent::ChannelMessage(message.data));
             }
             Event::ChannelClose(channel) if channel != self.channel => {}

@@ -165,13 +165,19 @@ impl Transport {
         sent
     }
 
-    /// Says goodbye to the client. What that sends comes with the next poll.
+    /// Says goodbye to the client as soon as it has acknowledged everything, or after two seconds; at once if that has
+    /// been asked before. What that sends comes with the next poll.
     pub fn close(&mut self, now: Instant) {
         self.now = now;
         if matches!(self.state, State::Offered(_)) {
             self.state = State::Closed;
         }
         let _ = self.run(|connection, events| connection.close(now, events));
+    }
+
+    /// Whether there is nothing more to do: it has failed, or said goodbye.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, State::Closed | State::Failed)
     }
 
     /// Everything to be done since the last poll, in order, and at last when to call again.

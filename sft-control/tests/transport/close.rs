@@ -14,7 +14,7 @@ fn the_client_hears_our_goodbye() {
     let now = world.now;
     world.send(leg, "the last words");
     world.with(leg, |transport| transport.close(now));
-    world.run(3 * LATENCY);
+    world.run(Duration::from_secs(1));
     assert_eq!(world.clients[&leg].messages, ["the last words"]);
     assert!(world.clients[&leg].closed);
     // It was ours, so there is nothing to report.
@@ -24,6 +24,48 @@ fn the_client_hears_our_goodbye() {
     let before = world.legs[&leg].timeouts;
     world.run(Duration::from_secs(60));
     assert_eq!(world.legs[&leg].timeouts, before);
+}
+
+/// However much more that is than fits into one window.
+#[test]
+fn all_that_was_sent_arrives_before_the_goodbye() {
+    let mut world = World::new();
+    let leg = world.connected(1, &[direct(CLIENT)]);
+    let now = world.now;
+    let words: Vec<String> = (0..20).map(|number| format!("{number}").repeat(2_000)).collect();
+    words.iter().for_each(|word| world.send(leg, word));
+    world.with(leg, |transport| transport.close(now));
+    world.run(Duration::from_secs(2));
+    assert_eq!(world.clients[&leg].messages, words);
+    assert!(world.clients[&leg].closed);
+}
+
+#[test]
+fn the_goodbye_does_not_wait_for_ever() {
+    let mut world = World::new();
+    let leg = world.connected(1, &[direct(CLIENT)]);
+    let now = world.now;
+    world.passes = Box::new(|_| false);
+    world.send(leg, "the last words");
+    world.with(leg, |transport| {
+        transport.close(now);
+        assert!(!transport.is_over());
+    });
+    world.run(Duration::from_secs(2) + 3 * LATENCY);
+    world.with(leg, |transport| assert!(transport.is_over()));
+}
+
+#[test]
+fn who_asks_twice_says_goodbye_at_once() {
+    let mut world = World::new();
+    let leg = world.connected(1, &[direct(CLIENT)]);
+    let now = world.now;
+    world.send(leg, "the last words");
+    world.with(leg, |transport| {
+        transport.close(now);
+        transport.close(now);
+        assert!(transport.is_over());
+    });
 }
 
 #[test]
